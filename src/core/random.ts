@@ -1,0 +1,88 @@
+/**
+ * Seeded random numbers: sfc32 (Chris Doty-Humphrey, PractRand), 128 bits of state, seeded from sha256 of a text. The same seed gives the
+ * same numbers on every machine: only 32-bit integer arithmetic, and sqrt/log/sin/cos as V8 ships them (fdlibm).
+ */
+import { createHash } from 'node:crypto';
+
+const WARM_UP_ROUNDS = 15; // sfc32's author recommends at least 12 after seeding
+const TWO_POW_32 = 4294967296;
+const TWO_POW_26 = 67108864;
+const TWO_POW_53 = 9007199254740992;
+
+export class Random {
+  readonly seed: string;
+  #a: number;
+  #b: number;
+  #c: number;
+  #counter: number;
+  #spare: number | undefined;
+
+  constructor(seed: string | number) {
+    this.seed = String(seed);
+    const hash = createHash('sha256').update(`random/1\0${this.seed}`).digest();
+    this.#a = hash.readInt32LE(0);
+    this.#b = hash.readInt32LE(4);
+    this.#c = hash.readInt32LE(8);
+    this.#counter = 1;
+    for (let i = 0; i < WARM_UP_ROUNDS; i += 1) this.uint32();
+  }
+
+  /** An independent stream: the same label always gives the same one, whatever was drawn from this one before. */
+  fork(label: string | number): Random {
+    return new Random(`${this.seed}/${label}`);
+  }
+
+  /** Uniform integer in [0, 2^32). */
+  uint32(): number {
+    const t = (((this.#a + this.#b) | 0) + this.#counter) | 0;
+    this.#counter = (this.#counter + 1) | 0;
+    this.#a = this.#b ^ (this.#b >>> 9);
+    this.#b = (this.#c + (this.#c << 3)) | 0;
+    this.#c = (((this.#c << 21) | (this.#c >>> 11)) + t) | 0;
+    return t >>> 0;
+  }
+
+  /** Uniform in [low, high) with 53 random bits. */
+  uniform(low = 0, high = 1): number {
+    const unit = ((this.uint32() >>> 5) * TWO_POW_26 + (this.uint32() >>> 6)) / TWO_POW_53;
+    return low + (high - low) * unit;
+  }
+
+  /** Uniform integer in [low, high), without modulo bias. */
+  integer(low: number, high: number): number {
+    const range = high - low;
+    const limit = TWO_POW_32 - (TWO_POW_32 % range);
+    let draw = this.uint32();
+    while (draw >= limit) draw = this.uint32();
+    return low + (draw % range);
+  }
+
+  /** Normal by the Box–Muller transform. */
+  normal(mean = 0, sd = 1): number {
+    if (this.#spare !== undefined) {
+      const spare = this.#spare;
+      this.#spare = undefined;
+      return mean + sd * spare;
+    }
+    const radius = Math.sqrt(-2 * Math.log(1 - this.uniform()));
+    const angle = 2 * Math.PI * this.uniform();
+    this.#spare = radius * Math.sin(angle);
+    return mean + sd * radius * Math.cos(angle);
+  }
+
+  /** Fisher–Yates order of 0 … n-1. */
+  permutation(n: number): Int32Array {
+    const order = Int32Array.from({ length: n }, (_, i) => i);
+    for (let i = n - 1; i > 0; i -= 1) {
+      const j = this.integer(0, i + 1);
+      const held = order[i] as number;
+      order[i] = order[j] as number;
+      order[j] = held;
+    }
+    return order;
+  }
+
+  pick<T>(items: readonly T[]): T {
+    return items[this.integer(0, items.length)] as T;
+  }
+}

@@ -1,0 +1,46 @@
+/** The validated DAG. Made by `loadPlan` (pipeline file → plan); executed, explained and shown by others. */
+import type { JsonObject } from '../core/json.js';
+import type { SourceSpan } from '../core/source-span.js';
+import type { Digest } from '../core/digest.js';
+import type { StageManifest, StageResources } from './stage.js';
+
+/** One typed edge. */
+export interface InputBinding {
+  /** name of the producing stage */
+  readonly stage: string;
+  readonly output: string;
+  readonly span: SourceSpan;
+}
+
+export interface PlannedStage {
+  readonly name: string;
+  readonly manifest: StageManifest;
+  /** resolved and validated, defaults filled; x-external parameters hold absolute paths */
+  readonly params: JsonObject;
+  /** port → edges; an unconnected optional port is absent */
+  readonly inputs: Readonly<Record<string, readonly InputBinding[]>>;
+  /** set when `when:` is false, or when a required input comes from a skipped stage */
+  readonly skipped?: string;
+  readonly resources: StageResources & { readonly timeoutMs?: number };
+  /** the pipeline's (or the stage's own) seed if the type draws random numbers, else null */
+  readonly seed: number | null;
+  /** where its name stands in the file */
+  readonly span: SourceSpan;
+  /** JSON pointer below `params` (e.g. `/steps`) → place in the file, for messages about values */
+  readonly paramSpans: ReadonlyMap<string, SourceSpan>;
+}
+
+export interface Plan {
+  /** absolute path of the file */
+  readonly file: string;
+  /** digest of its text, for the run record */
+  readonly source: Digest;
+  readonly name: string;
+  readonly description?: string;
+  /** pipeline parameters after `--set` */
+  readonly params: JsonObject;
+  /** allow-listed environment variables that were read; null = unset */
+  readonly env: Readonly<Record<string, string | null>>;
+  /** topological order: producers first; ties in the order of the file */
+  readonly stages: readonly PlannedStage[];
+}
