@@ -1,0 +1,153 @@
+/**
+ * Bilinear resampling with antialiasing: the filter is a triangle as wide as the larger of one source pixel and one target pixel, so that
+ * shrinking averages instead of skipping. Pixel centres stand at (i + 0.5) / size; weights at the border are renormalised, nothing is padded.
+ * Same numbers as torch.nn.functional.interpolate(mode='bilinear', antialias=True, align_corners=False) and, before its rounding to uint8,
+ * PIL's Image.resize(BILINEAR). Pure functions on typed arrays; no file format and no graph is known here.
+ */
+import { PipelineError } from '../core/errors.js';
+
+/** Non-zero weights of one axis: target i = Σ_k weights[i·width + k] · source[start[i] + k], k < count[i]. */
+interface AxisFilter {
+  readonly width: number;
+  readonly start: Int32Array;
+  readonly count: Int32Array;
+  readonly weights: Float32Array;
+}
+
+export type ResampleSource =
+  /** values in any unit, [channel, row, column] */
+  | { readonly layout: 'planar'; readonly data: Float32Array; readonly channels: number; readonly height: number; readonly width: number }
+  /** 8-bit pixels, [row, column, channel] */
+  | { readonly layout: 'pixels'; readonly data: Uint8Array; readonly channels: number; readonly height: number; readonly width: number };
+
+const WHITE = 255;
+const filters = new Map<string, AxisFilter>();
+
+/**
+ * w[i, j] ∝ max(0, 1 − |j + 0.5 − (i + 0.5)·from/to| / max(1, from/to)), each row scaled to sum 1.
+ * @shape float32 [to, from], rows sum to 1
+ * Errors: E_DATA for sizes below 1. Source: PyTorch 1.13 `_upsample_bilinear2d_aa`, Pillow `Resample.c`.
+ */
+export function resizeMatrix(from: number, to: number): Float32Array {
+  const filter = axisFilter(from, to);
+  const matrix = new Float32Array(to * from);
+  for (let i = 0; i < to; i += 1) {
+    const start = filter.start[i] as number;
+    const count = filter.count[i] as number;
+    matrix.set(filter.weights.subarray(i * filter.width, i * filter.width + count), i * from + start);
+  }
+  return matrix;
+}
+
+/**
+ * out[c, y, x] = Σ_j Σ_k wy[y, j] · wx[x, k] · in[c, j, k], the matrices being those of `resizeMatrix`.
+ * Pixels are divided by 255, so that the result lies in [0, 1]; planar values keep their unit.
+ * @shape float32 [channel, outHeight, outWidth]; `out` may be given to avoid an allocation
+ * Edge behaviour: equal sizes copy; NaN spreads to the target pixels whose filter covers it. Errors: E_DATA when the data do not fill the shape.
+ */
+export function resizeAntialiased(source: ResampleSource, outHeight: number, outWidth: number, out?: Float32Array): Float32Array {
+  const { channels, height, width } = source;
+  const result = out ?? new Float32Array(channels * outHeight * outWidth);
+  if (source.data.length !== channels * height * width || result.length !== channels * outHeight * outWidth) {
+    throw new PipelineError('E_DATA', 'the image to be resized does not fill its shape', {
+      facts: { expected: `${channels} × ${height} × ${width} values`, found: source.data.length },
+    });
+  }
+  const rows = axisFilter(height, outHeight);
+  const columns = axisFilter(width, outWidth);
+  if (source.layout === 'pixels') resizePixels(source.data, channels, width, rows, columns, result, outHeight, outWidth);
+  else resizePlanes(source.data, channels, height, width, rows, columns, result, outHeight, outWidth);
+  return result;
+}
+
+function axisFilter(from: number, to: number): AxisFilter {
+  const key = `${from}/${to}`;
+  const known = filters.get(key);
+  if (known !== undefined) return known;
+  if (!Number.isInteger(from) || !Number.isInteger(to) || from < 1 || to < 1) {
+    throw new PipelineError('E_DATA', `cannot resize ${from} to ${to} pixels`, { facts: { expected: 'positive integers', found: key } });
+  }
+  const scale = from / to;
+  const support = Math.max(1, scale);
+  const width = Math.min(from, Math.ceil(support) * 2 + 1);
+  const start = new Int32Array(to);
+  const count = new Int32Array(to);
+  const weights = new Float32Array(to * width);
+  for (let i = 0; i < to; i += 1) {
+    const centre = (i + 0.5) * scale;
+    const first = Math.max(0, Math.floor(centre - support + 0.5));
+    const end = Math.min(from, Math.floor(centre + support + 0.5));
+    let total = 0;
+    for (let j = first; j < end; j += 1) total += Math.max(0, 1 - Math.abs(j + 0.5 - centre) / support);
+    for (let j = first; j < end; j += 1) weights[i * width + j - first] = Math.max(0, 1 - Math.abs(j + 0.5 - centre) / support) / total;
+    start[i] = first;
+    count[i] = end - first;
+  }
+  const filter = { width, start, count, weights };
+  filters.set(key, filter);
+  return filter;
+}
+
+/** Rows first: one pass over the bytes, then the few rows that are left are narrowed. */
+function resizePixels(
+  data: Uint8Array, channels: number, width: number, rows: AxisFilter, columns: AxisFilter, out: Float32Array, outHeight: number, outWidth: number,
+): void {
+  const stride = width * channels;
+  const line = new Float32Array(stride);
+  const plane = outHeight * outWidth;
+  for (let y = 0; y < outHeight; y += 1) {
+    line.fill(0);
+    const first = rows.start[y] as number;
+    const taps = rows.count[y] as number;
+    let k = 0;
+    // Four source rows a pass: the running sum is loaded and stored a quarter as often.
+    for (; k + 4 <= taps; k += 4) {
+      const at = y * rows.width + k;
+      const w0 = (rows.weights[at] as number) / WHITE;
+      const w1 = (rows.weights[at + 1] as number) / WHITE;
+      const w2 = (rows.weights[at + 2] as number) / WHITE;
+      const w3 = (rows.weights[at + 3] as number) / WHITE;
+      let p = (first + k) * stride;
+      for (let x = 0; x < stride; x += 1, p += 1) {
+        line[x] = (line[x] as number) + w0 * (data[p] as number) + w1 * (data[p + stride] as number)
+          + w2 * (data[p + 2 * stride] as number) + w3 * (data[p + 3 * stride] as number);
+      }
+    }
+    for (; k < taps; k += 1) {
+      const w = (rows.weights[y * rows.width + k] as number) / WHITE;
+      let p = (first + k) * stride;
+      for (let x = 0; x < stride; x += 1, p += 1) line[x] = (line[x] as number) + w * (data[p] as number);
+    }
+    for (let c = 0; c < channels; c += 1) narrow(line, c, channels, columns, out, c * plane + y * outWidth, outWidth);
+  }
+}
+
+function resizePlanes(
+  data: Float32Array, channels: number, height: number, width: number, rows: AxisFilter, columns: AxisFilter, out: Float32Array, outHeight: number, outWidth: number,
+): void {
+  const line = new Float32Array(width);
+  for (let c = 0; c < channels; c += 1) {
+    for (let y = 0; y < outHeight; y += 1) {
+      line.fill(0);
+      const first = rows.start[y] as number;
+      const taps = rows.count[y] as number;
+      for (let k = 0; k < taps; k += 1) {
+        const w = rows.weights[y * rows.width + k] as number;
+        let p = (c * height + first + k) * width;
+        for (let x = 0; x < width; x += 1, p += 1) line[x] = (line[x] as number) + w * (data[p] as number);
+      }
+      narrow(line, 0, 1, columns, out, (c * outHeight + y) * outWidth, outWidth);
+    }
+  }
+}
+
+function narrow(line: Float32Array, offset: number, step: number, columns: AxisFilter, out: Float32Array, at: number, outWidth: number): void {
+  for (let x = 0; x < outWidth; x += 1) {
+    const taps = columns.count[x] as number;
+    const w = x * columns.width;
+    let p = (columns.start[x] as number) * step + offset;
+    let sum = 0;
+    for (let k = 0; k < taps; k += 1, p += step) sum += (columns.weights[w + k] as number) * (line[p] as number);
+    out[at + x] = sum;
+  }
+}
