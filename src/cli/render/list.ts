@@ -1,0 +1,162 @@
+/**
+ * Live rows on a terminal, drawn by listr2: the running stages and the last failures in at most 20 rows, and one row that counts. What is
+ * finished leaves the rows and becomes a plain line above them, so that the work per frame does not grow with the number of stages
+ * (listr2's cost grows faster than its number of rows).
+ *
+ * The rows are 21 listr2 tasks that live as long as the run; an event only changes what the next frame will show in them.
+ */
+import { DefaultRenderer, Listr, ListrLogger, ProcessOutput, type ListrDefaultRendererTask } from 'listr2';
+import type { RunEvent, StageWord } from '../../engine/events.js';
+import type { OutputStream } from '../io.js';
+import { EventLines, type EventLineOptions } from './event-lines.js';
+import { formatDuration } from './duration.js';
+import { progressText, type Progress } from './progress.js';
+import type { Renderer } from './renderer.js';
+
+const MOST_ROWS = 20;
+const FRAME_MS = 100;
+
+interface Row {
+  readonly stage: string;
+  readonly since: number;
+  progress?: Progress;
+}
+
+interface RowTask {
+  title: string;
+}
+
+/** listr2's own renderer, with a way to print a line above the rows. */
+class RowsRenderer extends DefaultRenderer {
+  /** listr2 keeps its log-update instance private; clearing it before printing is what keeps the rows below the lines */
+  above(text: string): void {
+    const { updater } = this as unknown as { readonly updater?: { clear(): void } };
+    updater?.clear();
+    (this as unknown as { readonly logger: ListrLogger }).logger.process.toStdout(text);
+    if (updater !== undefined) this.update();
+  }
+
+  protected override style(task: ListrDefaultRendererTask): string {
+    return task.title?.startsWith(' ') === true ? '' : super.style(task);
+  }
+}
+
+export class ListRenderer implements Renderer {
+  readonly #options: EventLineOptions;
+  readonly #lines: EventLines;
+  readonly #running = new Map<string, Row>();
+  readonly #failures: string[] = [];
+  readonly #rows: RowTask[] = [];
+  readonly #counts: Record<StageWord, number> = { ran: 0, restored: 0, skipped: 0, failed: 0, blocked: 0 };
+  readonly #listr: Listr<unknown, typeof RowsRenderer>;
+  readonly #finished: Promise<unknown>;
+  readonly #timer: NodeJS.Timeout;
+  #total = 0;
+  #release: () => void = () => undefined;
+
+  constructor(out: OutputStream, options: EventLineOptions) {
+    this.#options = options;
+    this.#lines = new EventLines(options);
+    const stream = out as unknown as NodeJS.WriteStream;
+    const released = new Promise<void>((resolve) => {
+      this.#release = resolve;
+    });
+    this.#listr = new Listr(
+      Array.from({ length: MOST_ROWS + 1 }, (_, i) => ({
+        title: i === MOST_ROWS ? ' starting' : '',
+        task: async (_context: unknown, task: RowTask): Promise<void> => {
+          this.#rows[i] = task;
+          await released;
+        },
+      })),
+      {
+        concurrent: true,
+        exitOnError: false,
+        registerSignalListeners: false,
+        renderer: RowsRenderer,
+        rendererOptions: { formatOutput: 'truncate', clearOutput: true, logger: new ListrLogger({ processOutput: new ProcessOutput(stream, stream, { leaveEmptyLine: false }) }) },
+      },
+    );
+    this.#finished = this.#listr.run();
+    this.#timer = setInterval(() => this.#frame(), FRAME_MS);
+    this.#timer.unref();
+  }
+
+  onEvent(event: RunEvent): void {
+    switch (event.kind) {
+      case 'run.started':
+        this.#total = event.stages.length;
+        break;
+      case 'stage.started':
+        this.#lines.of(event);
+        this.#running.set(event.stage, { stage: event.stage, since: this.#options.now() });
+        return;
+      case 'stage.progress': {
+        const row = this.#running.get(event.stage);
+        if (row !== undefined) row.progress = event;
+        return;
+      }
+      case 'stage.ran':
+        this.#end(event.stage, 'ran');
+        break;
+      case 'stage.restored':
+        this.#end(event.stage, 'restored');
+        break;
+      case 'stage.skipped':
+        this.#end(event.stage, 'skipped');
+        break;
+      case 'stage.blocked':
+        this.#end(event.stage, 'blocked');
+        break;
+      case 'stage.failed':
+        this.#end(event.stage, 'failed');
+        this.#failures.push(event.stage);
+        break;
+      case 'stage.log':
+      case 'store.damaged':
+      case 'run.finished':
+        break;
+    }
+    for (const line of this.#lines.of(event)) this.#above(line);
+  }
+
+  note(text: string): void {
+    this.#above(text);
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    this.#release();
+    await this.#finished;
+  }
+
+  #end(stage: string, word: StageWord): void {
+    this.#running.delete(stage);
+    this.#counts[word] += 1;
+  }
+
+  #above(line: string): void {
+    const renderer = (this.#listr as unknown as { readonly renderer?: RowsRenderer }).renderer;
+    renderer?.above(line);
+  }
+
+  #frame(): void {
+    const { style, now } = this.#options;
+    const texts = [...this.#running.values()].slice(0, MOST_ROWS).map((row) => {
+      const running = now() - row.since;
+      const detail = row.progress === undefined ? '' : progressText(row.progress, running);
+      return `${row.stage.padEnd(this.#lines.nameWidth)}  ${formatDuration(running).padStart(7)}  ${detail}`.trimEnd();
+    });
+    for (const stage of this.#failures.slice(-Math.max(0, MOST_ROWS - texts.length))) texts.push(` ${style.red(style.symbol('failed'))} ${stage} failed`);
+    for (let i = 0; i < MOST_ROWS; i += 1) this.#set(i, texts[i] ?? '');
+    const ended = Object.values(this.#counts).reduce((sum, count) => sum + count, 0);
+    const parts = [`${ended} of ${this.#total} stages`, `${this.#running.size} running`];
+    for (const [word, count] of Object.entries(this.#counts)) if (count > 0) parts.push(`${count} ${word}`);
+    this.#set(MOST_ROWS, style.dim(` ${parts.join(', ')}, ${this.#lines.elapsed()}`));
+  }
+
+  #set(index: number, title: string): void {
+    const row = this.#rows[index];
+    if (row !== undefined && row.title !== title) row.title = title;
+  }
+}

@@ -1,0 +1,48 @@
+/** The one line that says what became of a stage: symbol, name, word, key prefix, duration. Scripts and tests rely on its shape. */
+import type { StageWord } from '../../engine/events.js';
+import type { Style } from '../terminal.js';
+import { formatDuration } from './duration.js';
+
+const KEY_PREFIX = 8;
+const LONGEST_WORD = 8;
+const NO_KEY = ' '.repeat(KEY_PREFIX);
+
+export interface StageLine {
+  readonly name: string;
+  readonly word: StageWord;
+  readonly key?: string;
+  readonly durationMs?: number;
+  /** why it was skipped or blocked, or what went wrong */
+  readonly note?: string;
+}
+
+export function shortKey(key: string): string {
+  return key.slice(0, KEY_PREFIX);
+}
+
+export function stageLine(line: StageLine, nameWidth: number, style: Style): string {
+  const paint = PAINT[line.word];
+  const cells = [
+    `${style[paint](style.symbol(line.word))} ${line.name.padEnd(nameWidth)}`,
+    style[paint](line.word.padEnd(LONGEST_WORD)),
+    line.key === undefined ? NO_KEY : style.dim(shortKey(line.key)),
+    line.durationMs === undefined ? '' : formatDuration(line.durationMs),
+    line.note ?? '',
+  ];
+  return cells.filter((cell, i) => cell !== '' || i < 2).join('  ').trimEnd();
+}
+
+const PAINT: Readonly<Record<StageWord, 'green' | 'blue' | 'dim' | 'red' | 'yellow'>> = {
+  ran: 'green',
+  restored: 'blue',
+  skipped: 'dim',
+  failed: 'red',
+  blocked: 'yellow',
+};
+
+const WORDS: readonly StageWord[] = ['ran', 'restored', 'skipped', 'failed', 'blocked'];
+
+/** `11 ran, 0 restored, 1 skipped, 0 failed, 0 blocked in 3 min 32 s` */
+export function countsLine(counts: Readonly<Record<StageWord, number>>, durationMs: number): string {
+  return `${WORDS.map((word) => `${counts[word]} ${word}`).join(', ')} in ${formatDuration(durationMs)}`;
+}

@@ -1,0 +1,126 @@
+/**
+ * A lease says that a process is using the store. It guards nothing while files are added or read (they need no lock); it tells gc which
+ * staging folders and temporary files belong to somebody alive, and since when, so that nothing touched since then is removed.
+ *
+ *   leases/<id>.json   written once: the owner and when it began   ·   leases/<id>.beat   touched every minute
+ *
+ * Two clocks exist on a network file system, the server's and ours. A foreign lease counts as dead only if it is silent by both.
+ */
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { publishFile, removeQuietly, TEMPORARY_PREFIX } from './durable.js';
+import { entriesOf, isMissing, readWhole, type FsPort } from './fs-port.js';
+import type { Layout } from './layout.js';
+import { currentOwner, livenessOf, parseOwner, type Owner } from './owner.js';
+import { isPlainObject } from './plain.js';
+
+const BEAT_EVERY_MS = 60_000;
+/** Generous, because a beat comes from a process whose main thread may be busy for long; a dead foreign owner only keeps some bytes alive. */
+const SILENT_FOREIGN_MS = 24 * 3_600_000;
+const ID_BYTES = 8;
+
+export class Lease {
+  readonly id: string;
+  readonly #fs: FsPort;
+  readonly #path: string;
+  readonly #beat: string;
+  readonly #timer: NodeJS.Timeout;
+  #temporaries = 0;
+
+  private constructor(fs: FsPort, layout: Layout, id: string) {
+    this.#fs = fs;
+    this.id = id;
+    this.#path = join(layout.leases, `${id}.json`);
+    this.#beat = join(layout.leases, `${id}.beat`);
+    this.#timer = setInterval(() => void fs.touch(this.#beat, new Date()).catch(() => undefined), BEAT_EVERY_MS);
+    this.#timer.unref();
+  }
+
+  static async take(fs: FsPort, layout: Layout): Promise<Lease> {
+    const id = randomBytes(ID_BYTES).toString('hex');
+    const lease = new Lease(fs, layout, id);
+    try {
+      const text = JSON.stringify({ owner: currentOwner(), startedAt: Date.now() });
+      await publishFile(fs, lease.#path, Buffer.from(`${text}\n`), lease.temporaryName());
+      await (await fs.open(lease.#beat, 'wx', 0o644)).close();
+      return lease;
+    } catch (error) {
+      await lease.release();
+      throw error;
+    }
+  }
+
+  /** A name in whose file gc sees that it is ours. */
+  temporaryName(): string {
+    this.#temporaries += 1;
+    return `${TEMPORARY_PREFIX}${this.id}-${this.#temporaries}`;
+  }
+
+  async release(): Promise<void> {
+    clearInterval(this.#timer);
+    await removeQuietly(this.#fs, this.#beat);
+    await removeQuietly(this.#fs, this.#path);
+  }
+}
+
+/** The lease id in the name of a temporary file. */
+export function leaseOfTemporary(name: string): string | undefined {
+  return /^\.tmp-([0-9a-f]+)-\d+$/.exec(name)?.[1];
+}
+
+export interface LeaseState {
+  readonly id: string;
+  readonly path: string;
+  readonly alive: boolean;
+  /** ms since the epoch: the earlier of what its owner and what the file system say */
+  readonly since: number;
+  readonly owner: Owner | undefined;
+}
+
+/** Every lease in the store. `probe` is the modification time that the file system gave to something written just now (its clock). */
+export async function leasesOf(fs: FsPort, layout: Layout, probe: number, now: number): Promise<LeaseState[]> {
+  const self = currentOwner();
+  const states: LeaseState[] = [];
+  for (const entry of await entriesOf(fs, layout.leases)) {
+    if (!entry.name.endsWith('.json')) continue;
+    const id = entry.name.slice(0, -'.json'.length);
+    const path = join(layout.leases, entry.name);
+    try {
+      const written = Number((await fs.stat(path)).mtimeMs);
+      const { owner, startedAt } = parseLease((await readWhole(fs, path)).toString('utf8'));
+      const liveness = owner === undefined ? 'unknown' : livenessOf(owner, self);
+      const alive = liveness === 'unknown' ? !(await isSilent(fs, join(layout.leases, `${id}.beat`), written, probe, now)) : liveness === 'alive';
+      states.push({ id, path, alive, since: Math.min(written, startedAt ?? written), owner });
+    } catch (error) {
+      if (!isMissing(error)) throw error; // released between the listing and the look
+    }
+  }
+  return states;
+}
+
+export async function removeLease(fs: FsPort, layout: Layout, id: string): Promise<void> {
+  await removeQuietly(fs, join(layout.leases, `${id}.beat`));
+  await removeQuietly(fs, join(layout.leases, `${id}.json`));
+}
+
+async function isSilent(fs: FsPort, beat: string, written: number, probe: number, now: number): Promise<boolean> {
+  let last = written;
+  try {
+    last = Math.max(last, Number((await fs.stat(beat)).mtimeMs));
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+  }
+  return now - last > SILENT_FOREIGN_MS && probe - last > SILENT_FOREIGN_MS;
+}
+
+function parseLease(text: string): { owner?: Owner; startedAt?: number } {
+  try {
+    const data: unknown = JSON.parse(text);
+    if (!isPlainObject(data)) return {};
+    const owner = parseOwner(data['owner']);
+    const startedAt = data['startedAt'];
+    return { ...(owner === undefined ? {} : { owner }), ...(typeof startedAt === 'number' ? { startedAt } : {}) };
+  } catch {
+    return {};
+  }
+}

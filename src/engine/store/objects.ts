@@ -1,0 +1,211 @@
+/**
+ * Immutable objects under the digest of their bytes. Adding needs no lock: whoever is first links the name, everybody else finds the same
+ * bytes there. Nothing is believed because of its name, its permission bits or its age: what is handed on was hashed by this process, and
+ * what is found under a name that is to be added is hashed before it counts as added.
+ * Must not know records.
+ */
+import { dirname } from 'node:path';
+import { digestOf, type Digest } from '../../core/digest.js';
+import { PipelineError } from '../../core/errors.js';
+import { ensureFolder, protectFile, removeQuietly, syncFile, syncFolder, writeTemporary } from './durable.js';
+import { errnoOf, isMissing, type FsPort } from './fs-port.js';
+import { hashFile } from './hash-file.js';
+import { objectPath } from './layout.js';
+import { setAside, type DamageListener } from './quarantine.js';
+import { stampOf, type Stamp } from './stamp.js';
+import type { ObjectState } from './store.js';
+
+const OBJECT_MODE = 0o444;
+/** A damaged object in the way is set aside and the name tried again; more often than this somebody is destroying them as fast as we write. */
+const LINK_ATTEMPTS = 3;
+/** The file system cannot give a file a second name: rename it instead. */
+const LINK_UNSUPPORTED: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'EMLINK', 'ENOSYS']);
+
+export interface Stored {
+  readonly digest: Digest;
+  readonly size: number;
+}
+
+export class Objects {
+  readonly #fs: FsPort;
+  readonly #root: string;
+  /** undefined: these objects are only read */
+  readonly #quarantine: string | undefined;
+  readonly #temporaryName: () => string;
+  readonly #report: DamageListener;
+  readonly #verified = new Map<Digest, Stamp>();
+  readonly #verifying = new Map<Digest, Promise<ObjectState>>();
+
+  constructor(fs: FsPort, root: string, quarantine: string | undefined, temporaryName: () => string, report: DamageListener) {
+    this.#fs = fs;
+    this.#root = root;
+    this.#quarantine = quarantine;
+    this.#temporaryName = temporaryName;
+    this.#report = report;
+  }
+
+  path(digest: Digest): string {
+    return objectPath(this.#root, digest);
+  }
+
+  /** Present at its size; its bytes are not looked at. */
+  async isPresent(digest: Digest, size: number): Promise<boolean> {
+    try {
+      const stats = await this.#fs.lstat(this.path(digest));
+      return stats.isFile() && stats.size === BigInt(size);
+    } catch (error) {
+      if (isMissing(error)) return false;
+      throw error;
+    }
+  }
+
+  async putBytes(bytes: Uint8Array): Promise<Stored> {
+    const digest = digestOf(bytes);
+    const path = await this.#shardFor(digest);
+    const temporary = await writeTemporary(this.#fs, dirname(path), this.#temporaryName(), OBJECT_MODE, (file) => file.write(bytes));
+    await this.#publish(temporary.path, digest, bytes.byteLength);
+    return { digest, size: bytes.byteLength };
+  }
+
+  /** Takes a finished file over: without copying where it can be linked, by copying from another file system or if it has other names. */
+  async putFile(path: string): Promise<Stored> {
+    const { stored, movable } = await this.#hashSource(path);
+    const final = await this.#shardFor(stored.digest);
+    if (movable && (await this.#publish(path, stored.digest, stored.size, 'try')) === 'published') return stored;
+    const temporary = await this.#copyIntoShard(path, dirname(final), stored);
+    await this.#publish(temporary, stored.digest, stored.size);
+    await removeQuietly(this.#fs, path);
+    return stored;
+  }
+
+  /** Full check by content, remembered by the file's stamp; a damaged object is set aside. */
+  verify(digest: Digest, size: number): Promise<ObjectState> {
+    const running = this.#verifying.get(digest);
+    if (running !== undefined) return running;
+    const started = this.#verify(digest, size).finally(() => this.#verifying.delete(digest));
+    this.#verifying.set(digest, started);
+    return started;
+  }
+
+  async #verify(digest: Digest, size: number): Promise<ObjectState> {
+    const path = this.path(digest);
+    let why: string;
+    try {
+      const stats = await this.#fs.lstat(path);
+      const stamp = stampOf(stats);
+      if (this.#verified.get(digest) === stamp) return 'ok';
+      if (!stats.isFile()) why = 'it is not a regular file';
+      else if (stats.size !== BigInt(size)) why = `it has ${stats.size} bytes instead of ${size}`;
+      else if ((await this.#digestAt(path, size)) === digest && stampOf(await this.#fs.lstat(path)) === stamp) {
+        this.#verified.set(digest, stamp);
+        return 'ok';
+      } else why = 'its bytes do not match its name';
+    } catch (error) {
+      if (isMissing(error)) return 'missing';
+      if (errnoOf(error) !== 'EIO') throw error;
+      why = 'the disk could not read it';
+    }
+    await setAside(this.#fs, this.#quarantine, this.#report, { what: 'object', id: digest, path, why });
+    return 'damaged';
+  }
+
+  async #digestAt(path: string, size: number): Promise<Digest> {
+    const file = await this.#fs.open(path, 'r');
+    try {
+      return (await hashFile(file, size)).digest;
+    } finally {
+      await file.close();
+    }
+  }
+
+  /** Hashes a file that is to be taken over, makes its bytes durable, and says whether its inode can become the object. */
+  async #hashSource(path: string): Promise<{ stored: Stored; movable: boolean }> {
+    const before = await this.#fs.lstat(path);
+    if (!before.isFile()) {
+      throw new PipelineError('E_DATA', `"${path}" cannot be stored`, {
+        facts: { expected: 'a regular file', found: before.isSymbolicLink() ? 'a symbolic link' : 'a folder or device' },
+        hint: 'Write the bytes themselves into the file that the writer names.',
+      });
+    }
+    const file = await this.#fs.open(path, 'r');
+    try {
+      const { digest, size } = await hashFile(file, Number(before.size));
+      const after = await file.stat();
+      if (stampOf(after) !== stampOf(before)) {
+        throw new PipelineError('E_DATA', `"${path}" was written to while it was being stored`, {
+          facts: { expected: `${before.size} bytes, unchanged`, found: `${after.size} bytes, changed` },
+          hint: 'Close a file, and wait for whatever writes it, before the stage ends.',
+        });
+      }
+      // A second name elsewhere would let somebody write into the object.
+      const movable = after.nlink === 1n;
+      if (movable) {
+        await syncFile(file);
+        await protectFile(file, OBJECT_MODE);
+      }
+      return { stored: { digest, size }, movable };
+    } finally {
+      await file.close();
+    }
+  }
+
+  async #copyIntoShard(path: string, folder: string, expected: Stored): Promise<string> {
+    const source = await this.#fs.open(path, 'r');
+    try {
+      const { path: temporary, result } = await writeTemporary(this.#fs, folder, this.#temporaryName(), OBJECT_MODE, (copy) =>
+        hashFile(source, expected.size, { copyTo: copy }),
+      );
+      if (result.digest === expected.digest) return temporary;
+      await removeQuietly(this.#fs, temporary);
+      throw new PipelineError('E_DATA', `"${path}" was written to while it was being stored`, {
+        facts: { expected: expected.digest, found: result.digest },
+        hint: 'Close a file, and wait for whatever writes it, before the stage ends.',
+      });
+    } finally {
+      await source.close();
+    }
+  }
+
+  async #shardFor(digest: Digest): Promise<string> {
+    const path = this.path(digest);
+    await ensureFolder(this.#fs, dirname(path));
+    return path;
+  }
+
+  /** Gives durable bytes at `from` their name and removes `from`. With `'try'`, `from` stays if it is on another file system. */
+  async #publish(from: string, digest: Digest, size: number, mode: 'must' | 'try' = 'must'): Promise<'published' | 'elsewhere'> {
+    const path = this.path(digest);
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        await this.#fs.link(from, path);
+        break;
+      } catch (error) {
+        const code = errnoOf(error) ?? '';
+        if (code === 'EXDEV' && mode === 'try') return 'elsewhere';
+        if (LINK_UNSUPPORTED.has(code)) {
+          await this.#fs.rename(from, path);
+          break;
+        }
+        // On a network file system EEXIST may also mean that our own link succeeded and its answer was lost: then the bytes are right too.
+        const present = code === 'EEXIST' && (await this.verify(digest, size)) === 'ok';
+        if (present) {
+          await this.#freshen(digest, path);
+          break;
+        }
+        if (code !== 'EEXIST' || attempt === LINK_ATTEMPTS) {
+          if (mode === 'must') await removeQuietly(this.#fs, from);
+          throw error;
+        }
+      }
+    }
+    await removeQuietly(this.#fs, from);
+    await syncFolder(this.#fs, dirname(path));
+    return 'published';
+  }
+
+  /** Tells gc that an object is in use again. */
+  async #freshen(digest: Digest, path: string): Promise<void> {
+    await this.#fs.touch(path, new Date());
+    this.#verified.set(digest, stampOf(await this.#fs.lstat(path)));
+  }
+}

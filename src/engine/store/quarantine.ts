@@ -1,0 +1,47 @@
+/**
+ * Damaged files are moved aside under a name that says what they were, never deleted silently: somebody may want to see what happened to
+ * a disk. A store that may not be written to leaves them where they are.
+ */
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import type { Digest } from '../../core/digest.js';
+import type { StageKey } from '../record.js';
+import type { RunEvent } from '../events.js';
+import { ensureFolder } from './durable.js';
+import { isMissing, type FsPort } from './fs-port.js';
+
+export type DamageEvent = Extract<RunEvent, { kind: 'store.damaged' }>;
+export type DamageListener = (event: DamageEvent) => void;
+
+const SUFFIX_BYTES = 4;
+
+/** Where a damaged file would go; the suffix keeps several damaged copies of one object apart. */
+export function quarantinePath(folder: string, what: 'object' | 'record', id: Digest | StageKey): string {
+  return join(folder, `${what}-${id}-${randomBytes(SUFFIX_BYTES).toString('hex')}`);
+}
+
+/** Moves the file aside; undefined if another process did so first. */
+export async function quarantine(fs: FsPort, folder: string, what: 'object' | 'record', id: Digest | StageKey, path: string): Promise<string | undefined> {
+  await ensureFolder(fs, folder);
+  const target = quarantinePath(folder, what, id);
+  try {
+    await fs.rename(path, target);
+    return target;
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+}
+
+/** Deals with one damaged file and reports it. `folder` undefined: the store is only read. */
+export async function setAside(
+  fs: FsPort,
+  folder: string | undefined,
+  report: DamageListener,
+  damage: { readonly what: 'object' | 'record'; readonly id: Digest | StageKey; readonly path: string; readonly why: string },
+): Promise<void> {
+  const { what, id, path, why } = damage;
+  const target = folder === undefined ? undefined : await quarantine(fs, folder, what, id, path);
+  const outcome = folder === undefined ? 'left in place, the store is only read' : target === undefined ? 'gone already' : `moved to ${target}`;
+  report({ kind: 'store.damaged', what, id, path, action: `${why}: ${outcome}` });
+}

@@ -1,0 +1,79 @@
+/**
+ * `Backbone`: an ONNX model with the one declaration of its preprocessing. Features, dreams and attributions all build their graphs through
+ * `layerGraph`, so that the three can never disagree about size, scale, mean or standard deviation.
+ */
+import { readFileSync } from 'node:fs';
+import { PipelineError } from '../../core/errors.js';
+import type { ArtifactReader, ArtifactWriter } from '../../engine/stage.js';
+import { GraphBuilder } from '../../graph/builder.js';
+import { cut } from '../../graph/cut.js';
+import { decodeModel } from '../../graph/decode.js';
+import type { Graph } from '../../graph/ir.js';
+import { div, sub } from '../../graph/layers.js';
+
+export interface Preprocessing {
+  /** side of the square input, pixels; images are resized to it (bilinear, antialiased) after the crop */
+  readonly size: number;
+  /** `centre`: the largest centred square first; `none`: the image is square already (anything else is refused) */
+  readonly crop: 'centre' | 'none';
+  /** per colour (R, G, B) in units of [0, 1]: the model sees (x − mean)/std */
+  readonly mean: readonly [number, number, number];
+  readonly std: readonly [number, number, number];
+}
+
+export interface BackboneFile {
+  readonly name: string;
+  /** name of the image input of the model: float32 [batch, colour, height, width] */
+  readonly input: string;
+  readonly preprocessing: Preprocessing;
+  /** layers worth extracting, in order: channels, height, width */
+  readonly layers: readonly { readonly name: string; readonly shape: readonly [number, number, number] }[];
+}
+
+export interface Backbone extends BackboneFile {
+  readonly digest: string;
+  readonly model: Uint8Array;
+}
+
+const INDEX = 'backbone.json';
+const MODEL = 'model.onnx';
+/** name of the image input in every graph made here; values in [0, 1] at the model's size */
+export const IMAGE = 'image';
+
+export function writeBackbone(writer: ArtifactWriter, file: BackboneFile, model: Uint8Array): void {
+  writer.write(MODEL, model);
+  writer.json(INDEX, file);
+}
+
+export function readBackbone(reader: ArtifactReader): Backbone {
+  return { ...reader.json<BackboneFile>(INDEX), digest: reader.digest, model: readFileSync(reader.path(MODEL)) };
+}
+
+/** Output name of a layer in `layerGraph`. */
+export const layerOutput = (layer: string): string => `layer:${layer}`;
+
+/**
+ * A graph from images in [0, 1] to the named layers: image → (image − mean)/std → model, cut behind the last layer wanted.
+ * @shape input `image`: float32 [batch, 3, size, size]; outputs `layer:<name>`: float32 [batch, channel, height, width]
+ * Errors: E_GRAPH for a layer that the model does not have (naming the nearest), or whose output is not a map of channels.
+ */
+export function layerGraph(backbone: Backbone, batch: number, layers: readonly string[]): Graph {
+  const { size, mean, std } = backbone.preprocessing;
+  const model = decodeModel(backbone.model, { label: backbone.name, bind: { batch } });
+  const head = cut(model, layers);
+  const builder = new GraphBuilder();
+  const image = builder.input(IMAGE, 'float32', [batch, 3, size, size]);
+  const normalised = div(builder, sub(builder, image, builder.floats([1, 3, 1, 1], [...mean])), builder.floats([1, 3, 1, 1], [...std]));
+  const outputs = builder.inline(head, { [backbone.input]: normalised });
+  for (const layer of layers) {
+    const value = outputs[layer];
+    if (value === undefined || value.shape.length !== 4 || value.shape[0] !== batch) {
+      throw new PipelineError('E_GRAPH', `layer "${layer}" of "${backbone.name}" is not a stack of channel maps`, {
+        facts: { expected: `[${batch}, channels, height, width]`, found: value === undefined ? 'nothing' : `[${value.shape.join(', ')}]` },
+        hint: `Choose among the layers ${backbone.layers.map((known) => known.name).join(', ')}.`,
+      });
+    }
+    builder.output(layerOutput(layer), value);
+  }
+  return builder.build();
+}

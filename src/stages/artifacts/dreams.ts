@@ -1,0 +1,34 @@
+/** `Dreams`: the pictures of a dream stage with their predicted responses. */
+import type { ArtifactReader, ArtifactWriter } from '../../engine/stage.js';
+
+export interface DreamEntry {
+  readonly target: string;
+  readonly file: string;
+  /** row of dreams.npy: float32 [dream, 3, size, size] in (0, 1) */
+  readonly row: number;
+  /** predicted response of the 8-bit picture, z units of the voxels */
+  readonly response: number;
+  /** share of natural images predicted below it, percent */
+  readonly percentile: number;
+  readonly naturalMean: number;
+  readonly naturalMax: number;
+  /** response of the transformed views at every step */
+  readonly curve: readonly number[];
+}
+
+export interface DreamsFile {
+  /** side of the pictures, pixels */
+  readonly size: number;
+  readonly targets: readonly { readonly name: string; readonly roi: string }[];
+  readonly entries: readonly DreamEntry[];
+}
+
+const INDEX = 'dreams.json';
+
+export function writeDreams(writer: ArtifactWriter, file: DreamsFile): void {
+  writer.json(INDEX, file);
+}
+
+export function readDreams(reader: ArtifactReader): DreamsFile {
+  return reader.json<DreamsFile>(INDEX);
+}

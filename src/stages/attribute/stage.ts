@@ -1,0 +1,180 @@
+/** `attribute`: which pixels of a held-out image drove the predicted response of a region, by integrated gradients. */
+import { Type } from '@sinclair/typebox';
+import { PipelineError } from '../../core/errors.js';
+import type { ReportBlock } from '../../core/report-block.js';
+import { tensor, type Tensor } from '../../core/tensor.js';
+import type { TensorProgram } from '../../core/tensor-service.js';
+import { encodePng } from '../../formats/image.js';
+import { writeNpy } from '../../formats/npy.js';
+import { ATTRIBUTION_MAPS, writeAttributions, type AttributionEntry } from '../artifacts/attributions.js';
+import { IMAGE, readBackbone } from '../artifacts/backbone.js';
+import { positionsOf, readFeatures } from '../artifacts/features.js';
+import { readReadout } from '../artifacts/readout.js';
+import { imagesOf, readStimuli, type Stimuli } from '../artifacts/stimuli.js';
+import { choice, defineStage } from '../define.js';
+import { contactSheet } from '../images/contact-sheet.js';
+import { openImages, type ImageSource } from '../images/image-source.js';
+import { planesToPixels } from '../images/pixels.js';
+import { foldReadout, predictRows, tileTemplate, voxelWeights } from '../response/functional.js';
+import { IMAGE_GRADIENT, RESPONSE, responseModel, templateInput } from '../response/response-graph.js';
+import { BASELINES, baselineImage } from './baselines.js';
+import { integratedGradients, type ResponseEvaluator } from './integrated-gradients.js';
+import { displayMap, overlayPixels } from './overlay.js';
+
+/** points of the path in one run of the program */
+const BATCH = 16;
+
+export default defineStage({
+  type: 'attribute',
+  version: 1,
+  summary: 'Shows which pixels drove the predicted response of a region, by integrated gradients.',
+  description: [
+    'map = (x − x₀)·∫₀¹ ∇F(x₀ + t(x − x₀)) dt for the predicted response F of a region (mean over its voxels, z units, optionally minus other regions), by Gauss–Legendre quadrature in t. The sum over a map is F(x) − F(x₀) (completeness); nodes are doubled until the relative gap is within `tolerance`, and a map that misses it at `max_nodes` fails the stage.',
+    'Images are held out: the `images` of the test split with the largest predicted response, or those listed. Maps are signed, at the size of the backbone, per colour; overlays show the sum over colours, smoothed.',
+    'Source: Sundararajan, Taly & Yan 2017.',
+  ].join('\n\n'),
+  params: Type.Object(
+    {
+      roi: Type.String({ minLength: 1, description: 'region: `set` or `set/label`' }),
+      minus: Type.Optional(Type.Array(Type.String({ minLength: 1 }), { minItems: 1, description: 'regions whose mean response is subtracted' })),
+      weight: Type.Optional(Type.Number({ minimum: 0, description: 'weight of the subtracted mean (default 1)' })),
+      images: Type.Integer({ minimum: 1, maximum: 10_000, default: 12, description: 'how many held-out images, those with the largest predicted response' }),
+      nsd_ids: Type.Optional(Type.Array(Type.Integer({ minimum: 0 }), { minItems: 1, uniqueItems: true, description: 'these held-out images (0-based nsdId) instead' })),
+      baseline: choice(BASELINES, { default: 'blur', description: 'start of the path: the image blurred, the mean training image, grey or black' }),
+      blur_sd: Type.Number({ exclusiveMinimum: 0, default: 12, description: 'of the blurred baseline, pixels at the size of the backbone' }),
+      nodes: Type.Integer({ minimum: 1, maximum: 4096, default: 64, description: 'quadrature nodes to start with' }),
+      max_nodes: Type.Integer({ minimum: 1, maximum: 16384, default: 1024, description: 'quadrature nodes at most' }),
+      tolerance: Type.Number({ exclusiveMinimum: 0, default: 0.01, description: 'largest relative completeness gap' }),
+      smoothing: Type.Number({ minimum: 0, default: 2, description: 'standard deviation of the smoothing of overlays, pixels' }),
+    },
+    { additionalProperties: false },
+  ),
+  inputs: {
+    backbone: { type: 'Backbone', description: 'the model that the features came from' },
+    readout: { type: 'Readout', description: 'the fitted readout' },
+    features: { type: 'Features', description: 'features of the natural images, to find the top-responding ones' },
+    stimuli: { type: 'Stimuli', description: 'the images and their split' },
+  },
+  outputs: { attributions: { type: 'Attributions', description: 'signed maps, overlays and completeness', publish: ['*.png', 'attributions.json', 'maps.npy'] } },
+  needs: ['tensor'],
+  random: false,
+  runs: 'worker',
+  resources: { cpus: 2, memoryMb: 1500 },
+  async run(context) {
+    const { params, inputs, outputs, services, signal } = context;
+    const backbone = readBackbone(inputs.backbone);
+    const readout = readReadout(inputs.readout);
+    const features = readFeatures(inputs.features);
+    const stimuli = readStimuli(inputs.stimuli);
+    const size = backbone.preprocessing.size;
+    const pixels = 3 * size * size;
+    const objective = { roi: params.roi, ...(params.minus === undefined ? {} : { minus: params.minus }), ...(params.weight === undefined ? {} : { weight: params.weight }) };
+    const fold = foldReadout(readout.layers, readout.weights, readout.intercept, voxelWeights(readout.rois, readout.voxelCount, objective));
+    const heldOut = imagesOf(stimuli, 'test');
+    const chosen = params.nsd_ids === undefined
+      ? topImages(heldOut, predictRows(fold, features.rows(positionsOf(features.nsdIds, heldOut, 'features'))), params.images)
+      : checkHeldOut(params.nsd_ids, heldOut);
+
+    const layers = readout.layers.map((layer) => layer.name);
+    const program = await services.tensor.compile(responseModel(backbone, BATCH, layers), { label: 'attribution' });
+    const images = openImages(stimuli.brick, stimuli.dataset, backbone.preprocessing);
+    try {
+      const templates = Object.fromEntries(
+        readout.layers.map((layer) => {
+          const template = fold.templates.get(layer.name) as Float32Array;
+          return [templateInput(layer.name), tensor('float32', [BATCH, ...layer.map], tileTemplate(Array.from({ length: BATCH }, () => template)))];
+        }),
+      );
+      const evaluator = responseEvaluator(program, templates, size, fold.intercept);
+      const trainingMean = params.baseline === 'mean' ? meanImage(images, imagesOf(stimuli, 'train', 'validation'), signal) : undefined;
+      const maps = new Float32Array(chosen.length * pixels);
+      const entries: AttributionEntry[] = [];
+      const sheet: { pixels: Uint8Array; caption: string }[] = [];
+      for (const [row, nsdId] of chosen.entries()) {
+        const image = new Float32Array(pixels);
+        images.read(nsdId, image, 0);
+        const baseline = baselineImage(params.baseline, image, size, params.blur_sd, trainingMean);
+        const result = await integratedGradients(evaluator, image, baseline, { nodes: params.nodes, maxNodes: Math.max(params.nodes, params.max_nodes), tolerance: params.tolerance, signal });
+        if (!(result.gap <= params.tolerance)) {
+          throw new PipelineError('E_NOT_CONVERGED', `the attribution of image ${nsdId} is not complete`, {
+            facts: { expected: `relative gap ≤ ${params.tolerance}`, found: result.gap, nodes: result.nodes, response: result.response, baseline: result.baselineResponse },
+            hint: 'Raise max_nodes, or choose another baseline: a gap this large means that the response hardly changes along the path.',
+          });
+        }
+        maps.set(result.map, row * pixels);
+        const overlay = `image-${String(nsdId).padStart(5, '0')}.png`;
+        const shown = overlayPixels(image, displayMap(result.map, size, params.smoothing), size);
+        const natural = planesToPixels(image, size, size);
+        outputs.attributions.write(overlay, await encodePng(beside(natural, shown, size), 2 * size, size, 3));
+        entries.push({ nsdId, row, overlay, response: result.response, baselineResponse: result.baselineResponse, nodes: result.nodes, completenessGap: result.gap });
+        sheet.push({ pixels: natural, caption: `${nsdId} ${result.response.toFixed(2)}` }, { pixels: shown, caption: `gap ${(100 * result.gap).toFixed(2)}%` });
+        context.progress(row + 1, chosen.length, 'images');
+      }
+      writeNpy(outputs.attributions.path(ATTRIBUTION_MAPS), tensor('float32', [chosen.length, 3, size, size], maps));
+      outputs.attributions.write('contact.png', await contactSheet(sheet, size, 6));
+      writeAttributions(outputs.attributions, { size, roi: params.roi, baseline: params.baseline, entries });
+      const worst = entries.reduce((most, entry) => Math.max(most, entry.completenessGap), 0);
+      context.metric('completeness_gap.max', worst);
+      const blocks: ReportBlock[] = [
+        { kind: 'figure', title: `Integrated gradients of ${params.roi}`, file: 'contact.png', caption: `Held-out images with the largest predicted response, each beside its map (warm raises the response, cool lowers it). Baseline: ${params.baseline}. Largest completeness gap ${(100 * worst).toFixed(2)} %.` },
+        { kind: 'table', title: 'Completeness', columns: ['image', 'response', 'baseline', 'nodes', 'gap'], rows: entries.map((entry) => [entry.nsdId, entry.response, entry.baselineResponse, entry.nodes, entry.completenessGap]) },
+      ];
+      outputs.attributions.json('report.json', blocks);
+    } finally {
+      images.close();
+      await program.dispose();
+    }
+  },
+});
+
+function topImages(nsdIds: Int32Array, responses: Float64Array, count: number): number[] {
+  return Array.from(nsdIds, (id, i) => ({ id, response: responses[i] as number }))
+    .sort((a, b) => b.response - a.response || a.id - b.id)
+    .slice(0, count)
+    .map((entry) => entry.id);
+}
+
+function checkHeldOut(asked: readonly number[], heldOut: Int32Array): number[] {
+  const known = new Set(heldOut);
+  for (const id of asked) {
+    if (!known.has(id)) {
+      throw new PipelineError('E_LEAK', `image ${id} is not held out`, {
+        facts: { expected: `one of ${heldOut.length} test images`, found: id },
+        hint: 'List images of the test split in nsd_ids: a map of an image that was fitted on explains the fit, not the brain.',
+      });
+    }
+  }
+  return [...asked];
+}
+
+function responseEvaluator(program: TensorProgram, templates: Readonly<Record<string, Tensor>>, size: number, intercept: number): ResponseEvaluator {
+  return {
+    batch: BATCH,
+    evaluate: async (images) => {
+      const result = await program.run({ [IMAGE]: tensor('float32', [BATCH, 3, size, size], images), ...templates }, [RESPONSE, IMAGE_GRADIENT]);
+      return { response: Float64Array.from(result[RESPONSE]?.data as Float32Array, (x) => x + intercept), gradient: result[IMAGE_GRADIENT]?.data as Float32Array };
+    },
+  };
+}
+
+function meanImage(images: ImageSource, nsdIds: Int32Array, signal: AbortSignal): Float32Array {
+  const pixels = 3 * images.size * images.size;
+  const total = new Float64Array(pixels);
+  const image = new Float32Array(pixels);
+  for (const id of nsdIds) {
+    signal.throwIfAborted();
+    images.read(id, image, 0);
+    for (let p = 0; p < pixels; p += 1) total[p] = (total[p] as number) + (image[p] as number);
+  }
+  return Float32Array.from(total, (sum) => sum / nsdIds.length);
+}
+
+/** Two pictures in one. @shape uint8 [size, 2·size, 3] */
+function beside(left: Uint8Array, right: Uint8Array, size: number): Uint8Array {
+  const out = new Uint8Array(2 * size * size * 3);
+  for (let y = 0; y < size; y += 1) {
+    out.set(left.subarray(y * size * 3, (y + 1) * size * 3), 2 * y * size * 3);
+    out.set(right.subarray(y * size * 3, (y + 1) * size * 3), (2 * y + 1) * size * 3);
+  }
+  return out;
+}

@@ -1,0 +1,37 @@
+/**
+ * The response of a linear functional of a readout to an image, and its gradient by the image, as one graph. The functional comes in as one
+ * template per layer and image (an input, not a constant), so that one compiled program serves every region and every contrast of regions.
+ */
+import { GraphBuilder } from '../../graph/builder.js';
+import { encodeModel } from '../../graph/encode.js';
+import { differentiate } from '../../graph/gradient.js';
+import { add, mul, reduceSum } from '../../graph/layers.js';
+import type { Value } from '../../graph/ir.js';
+import { IMAGE, layerGraph, layerOutput, type Backbone } from '../artifacts/backbone.js';
+
+export const RESPONSE = 'response';
+export const IMAGE_GRADIENT = `gradient:${IMAGE}`;
+export const templateInput = (layer: string): string => `template:${layer}`;
+
+/**
+ * response[b] = Σ_layer Σ_{c,h,w} template[b,c,h,w]·map[b,c,h,w] (the intercept is added by the caller); gradient[b] = ∂response[b]/∂image[b].
+ * @shape inputs `image`: float32 [batch, 3, size, size] in [0, 1], `template:<layer>`: float32 [batch, channel, height, width]; outputs `response`: float32 [batch], `gradient:image`: as image
+ */
+export function responseModel(backbone: Backbone, batch: number, layers: readonly string[]): Uint8Array {
+  const builder = new GraphBuilder();
+  const graph = layerGraph(backbone, batch, layers);
+  const size = backbone.preprocessing.size;
+  const image = builder.input(IMAGE, 'float32', [batch, 3, size, size]);
+  const maps = builder.inline(graph, { [IMAGE]: image });
+  let response: Value | undefined;
+  for (const layer of layers) {
+    const map = maps[layerOutput(layer)] as Value;
+    const template = builder.input(templateInput(layer), 'float32', map.shape);
+    const part = reduceSum(builder, mul(builder, map, template), [1, 2, 3], false);
+    response = response === undefined ? part : add(builder, response, part);
+  }
+  builder.output(RESPONSE, response as Value);
+  // Images do not see each other, so the gradient of the sum over the batch holds each image's own gradient.
+  builder.output('total', reduceSum(builder, response as Value, [0], false));
+  return encodeModel(differentiate(builder.build(), { of: 'total', wrt: [IMAGE] }));
+}
