@@ -21,6 +21,8 @@ const LINK_ATTEMPTS = 3;
 /** The file system cannot give a file a second name: rename it instead. */
 const LINK_UNSUPPORTED: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'EMLINK', 'ENOSYS']);
 
+const NOT_OURS: ReadonlySet<string> = new Set(['EPERM', 'EACCES']);
+
 export interface Stored {
   readonly digest: Digest;
   readonly size: number;
@@ -203,9 +205,13 @@ export class Objects {
     return 'published';
   }
 
-  /** Tells gc that an object is in use again. */
+  /** Tells gc that an object is in use again. Somebody else's object in a shared store cannot be touched: its age then protects it less. */
   async #freshen(digest: Digest, path: string): Promise<void> {
-    await this.#fs.touch(path, new Date());
+    try {
+      await this.#fs.touch(path, new Date());
+    } catch (error) {
+      if (!NOT_OURS.has(errnoOf(error) ?? '')) throw error;
+    }
     this.#verified.set(digest, stampOf(await this.#fs.lstat(path)));
   }
 }

@@ -36,6 +36,8 @@ interface Workspace {
   readonly lineIm: Float64Array;
   /** [row, column, colour] */
   readonly grid: Float32Array;
+  /** the grid widened to the picture's columns: [row, column, colour] */
+  wide: Float32Array;
   readonly phaseRe: Float64Array;
   readonly phaseIm: Float64Array;
 }
@@ -59,7 +61,7 @@ export function paintBackground(random: Random, size: number, out: Float32Array)
   const work = workspaceOf(n);
   synthesize(work, n, Math.min(CUTOFF, Math.ceil(size / 2) - 1));
   if (n === size) addBase(work.grid, base, out);
-  else interpolate(work.grid, n, size, base, out);
+  else interpolate(work, n, size, base, out);
 }
 
 function drawSpectra(random: Random, exponent: number): void {
@@ -191,6 +193,7 @@ function workspaceOf(n: number): Workspace {
       lineRe: new Float64Array(n),
       lineIm: new Float64Array(n),
       grid: new Float32Array(n * n * 3),
+      wide: new Float32Array(0),
       phaseRe: Float64Array.from({ length: 2 * n + 1 }, (_, i) => Math.cos((Math.PI * (i - n)) / n)),
       phaseIm: Float64Array.from({ length: 2 * n + 1 }, (_, i) => Math.sin((Math.PI * (i - n)) / n)),
     };
@@ -208,37 +211,45 @@ function addBase(grid: Float32Array, base: readonly [number, number, number], ou
   }
 }
 
-/** Cubic convolution (Keys 1981, a = −½) of a periodic grid, rows first. */
-function interpolate(grid: Float32Array, n: number, size: number, base: readonly [number, number, number], out: Float32Array): void {
-  const taps = cubicTaps(n, size);
-  const stride = n * 3;
-  const line = new Float32Array(stride);
+/** Cubic convolution (Keys 1981, a = −½) of a periodic grid: columns first, while there are few rows; then whole rows, which lie together. */
+function interpolate(work: Workspace, n: number, size: number, base: readonly [number, number, number], out: Float32Array): void {
+  const { index, weight } = cubicTaps(n, size);
+  const grid = work.grid;
+  const stride = size * 3;
+  if (work.wide.length !== n * stride) work.wide = new Float32Array(n * stride);
+  const wide = work.wide;
+  for (let x = 0; x < size; x += 1) {
+    const s = x * 4;
+    const va = weight[s] as number;
+    const vb = weight[s + 1] as number;
+    const vc = weight[s + 2] as number;
+    const vd = weight[s + 3] as number;
+    const ia = (index[s] as number) * 3;
+    const ib = (index[s + 1] as number) * 3;
+    const ic = (index[s + 2] as number) * 3;
+    const id = (index[s + 3] as number) * 3;
+    for (let y = 0, from = 0, to = x * 3; y < n; y += 1, from += n * 3, to += stride) {
+      for (let c = 0; c < 3; c += 1) {
+        wide[to + c] = va * (grid[from + ia + c] as number) + vb * (grid[from + ib + c] as number)
+          + vc * (grid[from + ic + c] as number) + vd * (grid[from + id + c] as number);
+      }
+    }
+  }
+  const [r, g, b] = base;
   for (let y = 0; y < size; y += 1) {
     const t = y * 4;
-    const a = (taps.index[t] as number) * stride;
-    const b = (taps.index[t + 1] as number) * stride;
-    const c = (taps.index[t + 2] as number) * stride;
-    const d = (taps.index[t + 3] as number) * stride;
-    const wa = taps.weight[t] as number;
-    const wb = taps.weight[t + 1] as number;
-    const wc = taps.weight[t + 2] as number;
-    const wd = taps.weight[t + 3] as number;
-    for (let x = 0; x < stride; x += 1) {
-      line[x] = wa * (grid[a + x] as number) + wb * (grid[b + x] as number) + wc * (grid[c + x] as number) + wd * (grid[d + x] as number);
-    }
-    for (let x = 0, to = y * size * 3; x < size; x += 1, to += 3) {
-      const s = x * 4;
-      const va = taps.weight[s] as number;
-      const vb = taps.weight[s + 1] as number;
-      const vc = taps.weight[s + 2] as number;
-      const vd = taps.weight[s + 3] as number;
-      const ia = (taps.index[s] as number) * 3;
-      const ib = (taps.index[s + 1] as number) * 3;
-      const ic = (taps.index[s + 2] as number) * 3;
-      const id = (taps.index[s + 3] as number) * 3;
-      out[to] = clip(base[0] + va * (line[ia] as number) + vb * (line[ib] as number) + vc * (line[ic] as number) + vd * (line[id] as number));
-      out[to + 1] = clip(base[1] + va * (line[ia + 1] as number) + vb * (line[ib + 1] as number) + vc * (line[ic + 1] as number) + vd * (line[id + 1] as number));
-      out[to + 2] = clip(base[2] + va * (line[ia + 2] as number) + vb * (line[ib + 2] as number) + vc * (line[ic + 2] as number) + vd * (line[id + 2] as number));
+    const va = weight[t] as number;
+    const vb = weight[t + 1] as number;
+    const vc = weight[t + 2] as number;
+    const vd = weight[t + 3] as number;
+    let ia = (index[t] as number) * stride;
+    let ib = (index[t + 1] as number) * stride;
+    let ic = (index[t + 2] as number) * stride;
+    let id = (index[t + 3] as number) * stride;
+    for (let to = y * stride, end = to + stride; to < end; to += 3, ia += 3, ib += 3, ic += 3, id += 3) {
+      out[to] = clip(r + va * (wide[ia] as number) + vb * (wide[ib] as number) + vc * (wide[ic] as number) + vd * (wide[id] as number));
+      out[to + 1] = clip(g + va * (wide[ia + 1] as number) + vb * (wide[ib + 1] as number) + vc * (wide[ic + 1] as number) + vd * (wide[id + 1] as number));
+      out[to + 2] = clip(b + va * (wide[ia + 2] as number) + vb * (wide[ib + 2] as number) + vc * (wide[ic + 2] as number) + vd * (wide[id + 2] as number));
     }
   }
 }

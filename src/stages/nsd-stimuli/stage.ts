@@ -1,0 +1,101 @@
+/** `nsd.stimuli`: the images a subject saw, split once and for all by image. */
+import { Type } from '@sinclair/typebox';
+import { PipelineError } from '../../core/errors.js';
+import type { ReportBlock } from '../../core/report-block.js';
+import { readCsvColumns } from '../../formats/csv.js';
+import { writeStimuli, type Split, type StimulusImage } from '../artifacts/stimuli.js';
+import { choice, defineStage } from '../define.js';
+import { readExperimentDesign } from '../nsd/experiment.js';
+import { BRICK_DATASET, EXPERIMENT_DESIGN, SELECTION, STIMULUS_BRICK, STIMULUS_TABLE, TRIALS_PER_SESSION, type NsdSelection } from '../nsd/layout.js';
+
+export default defineStage({
+  type: 'nsd.stimuli',
+  version: 1,
+  summary: 'Lists the images that a subject saw and splits them by image into train, validation and test.',
+  description: [
+    'Test images are the shared images (10k-ids 1 … 1000), seen by every subject, with at least `min_test_repeats` repeats in the sessions loaded; shared images with fewer are left out of every part. All others are training images, of which a random `validation` share (seeded) is marked for choices made inside training.',
+    'An image, and a COCO photograph of which it is a crop, belongs to one part only: anything else stops the stage.',
+  ].join('\n\n'),
+  params: Type.Object(
+    {
+      test: choice(['shared'], { default: 'shared', description: 'which images are held out' }),
+      validation: Type.Number({ minimum: 0, exclusiveMaximum: 1, default: 0.1, description: 'share of the training images marked for validation' }),
+      min_test_repeats: Type.Integer({ minimum: 1, maximum: 3, default: 1, description: 'repeats a test image needs in the sessions loaded' }),
+    },
+    { additionalProperties: false },
+  ),
+  inputs: { nsd: { type: 'Nsd', description: 'the data set' } },
+  outputs: { stimuli: { type: 'Stimuli', description: 'images with their split' } },
+  needs: [],
+  random: true,
+  runs: 'worker',
+  resources: { cpus: 1, memoryMb: 300 },
+  async run({ params, inputs, outputs, random, metric }) {
+    const nsd = inputs.nsd;
+    const selection = nsd.json<NsdSelection>(SELECTION);
+    const design = readExperimentDesign(nsd.path(EXPERIMENT_DESIGN));
+    const trials = design.trialImages(selection.subject, selection.sessions * TRIALS_PER_SESSION);
+    const repeats = new Map<number, number>();
+    for (const id of trials) repeats.set(id, (repeats.get(id) ?? 0) + 1);
+    const cocoIds = await cocoIdsOf(nsd.path(STIMULUS_TABLE), repeats);
+
+    const ids = [...repeats.keys()].sort((a, b) => a - b);
+    const training = ids.filter((id) => !design.shared.has(id));
+    const order = random.permutation(training.length);
+    const validation = new Set(Array.from(order.subarray(0, Math.round(training.length * params.validation)), (i) => training[i] as number));
+    const images: StimulusImage[] = [];
+    let leftOut = 0;
+    for (const nsdId of ids) {
+      const shared = design.shared.has(nsdId);
+      if (shared && (repeats.get(nsdId) ?? 0) < params.min_test_repeats) {
+        leftOut += 1;
+        continue;
+      }
+      const split: Split = shared ? 'test' : validation.has(nsdId) ? 'validation' : 'train';
+      images.push({ nsdId, cocoId: cocoIds.get(nsdId) ?? null, split, shared });
+    }
+    refuseSharedPhotographs(images);
+    const count = (split: Split): number => images.filter((image) => image.split === split).length;
+    if (count('test') === 0 || count('train') === 0) {
+      throw new PipelineError('E_DATA', 'the split leaves a part without images', {
+        facts: { expected: 'at least one training and one test image', found: `${count('train')} training, ${count('test')} test` },
+        hint: 'Load more sessions, or lower min_test_repeats.',
+      });
+    }
+    writeStimuli(outputs.stimuli, images, nsd.file(STIMULUS_BRICK), BRICK_DATASET);
+    metric('train', count('train'));
+    metric('validation', count('validation'));
+    metric('test', count('test'));
+    const block: ReportBlock = {
+      kind: 'metrics',
+      title: `Images of ${selection.sessions} sessions`,
+      values: { train: count('train'), validation: count('validation'), test: count('test'), 'shared images with too few repeats': leftOut, trials: trials.length },
+    };
+    outputs.stimuli.json('report.json', [block]);
+  },
+});
+
+/** The table is read as a stream: 73,000 rows of which a subject needs at most 10,000. */
+async function cocoIdsOf(path: string, wanted: ReadonlyMap<number, number>): Promise<Map<number, number>> {
+  const out = new Map<number, number>();
+  await readCsvColumns(path, ['nsdId', 'cocoId'], ([nsdId, cocoId]) => {
+    const id = Number(nsdId);
+    if (wanted.has(id)) out.set(id, Number(cocoId));
+  });
+  return out;
+}
+
+function refuseSharedPhotographs(images: readonly StimulusImage[]): void {
+  const test = new Map<number, number>();
+  for (const image of images) if (image.split === 'test' && image.cocoId !== null) test.set(image.cocoId, image.nsdId);
+  for (const image of images) {
+    if (image.split === 'test' || image.cocoId === null) continue;
+    const held = test.get(image.cocoId);
+    if (held !== undefined) {
+      throw new PipelineError('E_LEAK', `images ${image.nsdId} (${image.split}) and ${held} (test) are crops of one photograph`, {
+        facts: { expected: 'no COCO photograph in training and test', found: `cocoId ${image.cocoId}` },
+        hint: 'Check nsd_stim_info_merged.csv: in the published table no photograph occurs twice.',
+      });
+    }
+  }
+}

@@ -1,0 +1,51 @@
+/** One session's single-trial betas at the voxels of a mask, from either of the two files that NSD has per session. */
+import { PipelineError } from '../../core/errors.js';
+import { openHdf5 } from '../../formats/hdf5/index.js';
+import { streamNiftiFrames } from '../../formats/nifti.js';
+import type { BetaFormat } from '../nsd/layout.js';
+
+/** stored integers are percent signal change × 300. @source NSD data manual */
+const BETA_SCALE = 300;
+
+/**
+ * Percent signal change at the masked voxels.
+ * @param voxels positions x + X·(y + Y·z) in the volume, ascending
+ * @param grid X, Y, Z
+ * @shape result: float32 [trial, voxel]
+ * HDF5 holds `/betas` as int16 [trial, z, y, x]; NIfTI as int16 (x, y, z, trial), x fastest: both give the same position per voxel.
+ * Errors: E_FORMAT when the volume has another grid; the readers' own for damaged files.
+ */
+export async function readSessionBetas(path: string, format: BetaFormat, voxels: Int32Array, grid: readonly [number, number, number], signal: AbortSignal): Promise<{ readonly trials: number; readonly betas: Float32Array }> {
+  return format === 'hdf5' ? fromHdf5(path, voxels, grid) : fromNifti(path, voxels, grid, signal);
+}
+
+function fromHdf5(path: string, voxels: Int32Array, [nx, ny, nz]: readonly [number, number, number]): { trials: number; betas: Float32Array } {
+  const file = openHdf5(path);
+  try {
+    const dataset = file.dataset('betas');
+    const [trials, z, y, x] = dataset.shape as readonly [number, number, number, number];
+    if (dataset.shape.length !== 4 || z !== nz || y !== ny || x !== nx) throw gridError(path, `[trial, ${nz}, ${ny}, ${nx}]`, `[${dataset.shape.join(', ')}]`);
+    const raw = dataset.readColumns(voxels);
+    return { trials, betas: Float32Array.from(raw as ArrayLike<number>, (value) => value / BETA_SCALE) };
+  } finally {
+    file.close();
+  }
+}
+
+async function fromNifti(path: string, voxels: Int32Array, [nx, ny, nz]: readonly [number, number, number], signal: AbortSignal): Promise<{ trials: number; betas: Float32Array }> {
+  const rows: Float32Array[] = [];
+  const header = await streamNiftiFrames(path, (_, frame) => {
+    signal.throwIfAborted();
+    const row = new Float32Array(voxels.length);
+    for (let v = 0; v < voxels.length; v += 1) row[v] = Number(frame[voxels[v] as number]) / BETA_SCALE;
+    rows.push(row);
+  });
+  if (header.shape[0] !== nx || header.shape[1] !== ny || header.shape[2] !== nz) throw gridError(path, `(${nx}, ${ny}, ${nz}, trial)`, `(${header.shape.join(', ')})`);
+  const betas = new Float32Array(rows.length * voxels.length);
+  rows.forEach((row, t) => betas.set(row, t * voxels.length));
+  return { trials: rows.length, betas };
+}
+
+function gridError(path: string, expected: string, found: string): PipelineError {
+  return new PipelineError('E_FORMAT', `the betas "${path}" are not on the grid of the regions`, { facts: { expected, found }, hint: 'Take betas and regions of the same subject and space.' });
+}

@@ -1,0 +1,56 @@
+/**
+ * The design of the experiment: which image was shown in which trial. Every index in the file is 1-based; everything that leaves this module is
+ * 0-based and says so (mixing the two is the commonest mistake with NSD).
+ */
+import { PipelineError } from '../../core/errors.js';
+import { readMat5, type MatArray } from '../../formats/mat5.js';
+
+/** the first 10k-ids are the images that every subject saw */
+export const SHARED_IMAGES = 1000;
+
+export interface ExperimentDesign {
+  /** 0-based nsdId of every trial of a subject, in order of presentation */
+  trialImages(subject: number, trials: number): Int32Array;
+  /** 0-based nsdIds of the shared images, ascending */
+  readonly shared: ReadonlySet<number>;
+}
+
+/**
+ * nsdId₀[t] = subjectim[subject, masterordering[t]] − 1, all in MATLAB's 1-based, column-major terms.
+ * Errors: E_FORMAT when a variable is missing or has another shape; E_DATA for more trials than the design has.
+ * @source NSD data manual; `nsd_expdesign.mat` (masterordering 1×30000, subjectim 8×10000, sharedix 1×1000)
+ */
+export function readExperimentDesign(path: string): ExperimentDesign {
+  const variables = readMat5(path);
+  const ordering = variable(variables, path, 'masterordering');
+  const images = variable(variables, path, 'subjectim');
+  const shared = variable(variables, path, 'sharedix');
+  const subjects = images.shape[0] ?? 0;
+  return {
+    shared: new Set(Array.from(shared.data as ArrayLike<number>, (id) => Number(id) - 1)),
+    trialImages: (subject, trials) => {
+      if (trials > ordering.data.length || subject > subjects) {
+        throw new PipelineError('E_DATA', `"${path}" has no trial ${trials} of subject ${subject}`, {
+          facts: { expected: `at most ${ordering.data.length} trials of ${subjects} subjects`, found: `${trials} trials of subject ${subject}` },
+          hint: 'Lower the parameter sessions, or check that the design belongs to these betas.',
+        });
+      }
+      return Int32Array.from({ length: trials }, (_, t) => {
+        const id10k = Number(ordering.data[t]);
+        // column-major: element (subject, id) stands at subject + subjects × id
+        return Number(images.data[subject - 1 + subjects * (id10k - 1)]) - 1;
+      });
+    },
+  };
+}
+
+function variable(variables: Readonly<Record<string, MatArray>>, path: string, name: string): MatArray {
+  const found = variables[name];
+  if (found === undefined) {
+    throw new PipelineError('E_FORMAT', `"${path}" has no variable "${name}"`, {
+      facts: { expected: 'masterordering, subjectim, sharedix', found: Object.keys(variables).join(', ') || 'nothing' },
+      hint: 'Give nsddata/experiments/nsd/nsd_expdesign.mat of the data set.',
+    });
+  }
+  return found;
+}
