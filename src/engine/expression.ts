@@ -32,7 +32,7 @@ const BINDING = { '??': 1, '||': 2, '&&': 3, '==': 4, '!=': 4, '<': 5, '<=': 5, 
 const ROOTS: readonly string[] = ['params', 'env'];
 
 export const MAX_EXPRESSION_LENGTH = 2000;
-const MAX_EXPRESSION_DEPTH = 32;
+const MAX_EXPRESSION_DEPTH = 64;
 
 interface Token {
   readonly kind: 'number' | 'text' | 'name' | 'symbol' | 'end';

@@ -21,7 +21,7 @@ export interface PlannedStage {
   readonly inputs: Readonly<Record<string, readonly InputBinding[]>>;
   /** set when `when:` is false, or when a required input comes from a skipped stage */
   readonly skipped?: string;
-  readonly resources: StageResources & { readonly timeoutMs?: number };
+  readonly resources: StageResources & { readonly timeoutMs?: number; readonly gpu?: number };
   /** the pipeline's (or the stage's own) seed if the type draws random numbers, else null */
   readonly seed: number | null;
   /** where its name stands in the file */

@@ -5,6 +5,7 @@
 import type { DType, Shape } from '../core/tensor.js';
 import type { Emitter } from './emitter.js';
 import type { Value } from './ir.js';
+import { DATA_TYPE } from './onnx/schema.js';
 import type { OpType } from './ops/op-types.js';
 
 /** A number stands for a rank-0 constant of the other operand's dtype. */
@@ -33,10 +34,9 @@ export const log = (b: Emitter, x: Value, name?: string): Value => b.op('Log', [
 export const sqrt = (b: Emitter, x: Value, name?: string): Value => b.op('Sqrt', [x], {}, name);
 export const abs = (b: Emitter, x: Value, name?: string): Value => b.op('Abs', [x], {}, name);
 export const neg = (b: Emitter, x: Value, name?: string): Value => b.op('Neg', [x], {}, name);
-export const cast = (b: Emitter, x: Value, dtype: DType, name?: string): Value => b.op('Cast', [x], { to: CAST_CODES[dtype] }, name);
+export const cast = (b: Emitter, x: Value, dtype: DType, name?: string): Value => b.op('Cast', [x], { to: DATA_TYPE[dtype] }, name);
 
-/** TensorProto.DataType of every dtype. */
-export const CAST_CODES: Readonly<Record<DType, number>> = { float32: 1, uint8: 2, int8: 3, uint16: 4, int16: 5, int32: 6, int64: 7, bool: 9, float64: 11, uint32: 12 };
+
 
 export interface ConvOptions {
   /** default 1 */

@@ -6,7 +6,7 @@
 import { mkdtemp } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join, resolve, sep } from 'node:path';
+import { join, resolve, sep } from 'node:path';
 import type { Digest } from '../../core/digest.js';
 import { digestOf } from '../../core/digest.js';
 import { PipelineError } from '../../core/errors.js';
@@ -38,8 +38,8 @@ export async function openStore(directory: string, options: OpenStoreOptions): P
   const { mode, fs = nodeFs } = options;
   const layout = layoutOf(resolve(options.projectRoot ?? '.', directory));
   return withStoreErrors(fs, 'opening the store', layout.root, async () => {
+    if (mode !== 'off') await readFormat(fs, layout); // before anything is written: a newer store is left alone
     if (mode === 'read-write') {
-      await fs.mkdir(layout.leases);
       const lease = await Lease.take(fs, layout);
       try {
         await ensureFormat(fs, layout, () => lease.temporaryName());
@@ -49,7 +49,6 @@ export async function openStore(directory: string, options: OpenStoreOptions): P
         throw error;
       }
     }
-    if (mode === 'read') await readFormat(fs, layout);
     const scratch = options.scratch ?? (await mkdtemp(join(tmpdir(), 'pipeline-scratch-')));
     return new FileStore(fs, layout, mode, { scratch, ownsScratch: options.scratch === undefined });
   });
@@ -63,7 +62,6 @@ export class FileStore implements Store {
   /** modes `read` and `off`: where this run's objects are; hand it to the workers of the run */
   readonly scratch: string | undefined;
   readonly #fs: FsPort;
-  readonly #layout: Layout;
   readonly #lease: Lease | undefined;
   readonly #ownsScratch: boolean;
   /** the objects of the folder itself */
@@ -81,7 +79,6 @@ export class FileStore implements Store {
     this.directory = layout.root;
     this.mode = mode;
     this.#fs = fs;
-    this.#layout = layout;
     const report = (event: DamageEvent): void => {
       for (const listener of this.#listeners) listener(event);
     };
@@ -140,8 +137,11 @@ export class FileStore implements Store {
     return this.#lookupIn(this.#records, key);
   }
 
-  publish(record: StageRecord): Promise<boolean> {
-    return this.#publishIn(this.#records, record);
+  async publish(record: StageRecord): Promise<boolean> {
+    const written = await this.#publishIn(this.#records, record);
+    const checkpoint = this.checkpointFolder(record.key);
+    if (written) await this.#guard('removing a checkpoint', checkpoint, () => this.#fs.removeTree(checkpoint));
+    return written;
   }
 
   lookupMemo(key: StageKey): Promise<MemoRecord | undefined> {
@@ -213,6 +213,6 @@ export class FileStore implements Store {
   }
 
   #guard<T>(action: string, path: string, work: () => Promise<T>): Promise<T> {
-    return withStoreErrors(this.#fs, action, path === '' ? dirname(this.directory) : path, work);
+    return withStoreErrors(this.#fs, action, path, work);
   }
 }

@@ -8,7 +8,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { publishFile, removeQuietly, TEMPORARY_PREFIX } from './durable.js';
+import { removeQuietly, TEMPORARY_PREFIX } from './durable.js';
 import { entriesOf, isMissing, readWhole, type FsPort } from './fs-port.js';
 import type { Layout } from './layout.js';
 import { currentOwner, livenessOf, parseOwner, type Owner } from './owner.js';
@@ -41,8 +41,9 @@ export class Lease {
     const lease = new Lease(fs, layout, id);
     try {
       const text = JSON.stringify({ owner: currentOwner(), startedAt: Date.now() });
-      await publishFile(fs, lease.#path, Buffer.from(`${text}\n`), lease.temporaryName());
-      await (await fs.open(lease.#beat, 'wx', 0o644)).close();
+      await fs.mkdir(layout.leases);
+      await writeOnce(fs, lease.#path, `${text}\n`);
+      await writeOnce(fs, lease.#beat, '');
       return lease;
     } catch (error) {
       await lease.release();
@@ -101,6 +102,16 @@ export async function leasesOf(fs: FsPort, layout: Layout, probe: number, now: n
 export async function removeLease(fs: FsPort, layout: Layout, id: string): Promise<void> {
   await removeQuietly(fs, join(layout.leases, `${id}.beat`));
   await removeQuietly(fs, join(layout.leases, `${id}.json`));
+}
+
+/** Not made durable: after a crash its owner is dead anyway, and a torn lease is never taken for a dead one. */
+async function writeOnce(fs: FsPort, path: string, text: string): Promise<void> {
+  const file = await fs.open(path, 'wx', 0o644);
+  try {
+    await file.write(Buffer.from(text));
+  } finally {
+    await file.close();
+  }
 }
 
 async function isSilent(fs: FsPort, beat: string, written: number, probe: number, now: number): Promise<boolean> {

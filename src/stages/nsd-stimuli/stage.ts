@@ -6,7 +6,7 @@ import { readCsvColumns } from '../../formats/csv.js';
 import { writeStimuli, type Split, type StimulusImage } from '../artifacts/stimuli.js';
 import { choice, defineStage } from '../define.js';
 import { readExperimentDesign } from '../nsd/experiment.js';
-import { BRICK_DATASET, EXPERIMENT_DESIGN, SELECTION, STIMULUS_BRICK, STIMULUS_TABLE, TRIALS_PER_SESSION, type NsdSelection } from '../nsd/layout.js';
+import { BRICK_DATASET, EXPERIMENT_DESIGN, SELECTION, STIMULUS_BRICK, STIMULUS_TABLE, type NsdSelection } from '../nsd/layout.js';
 
 export default defineStage({
   type: 'nsd.stimuli',
@@ -34,7 +34,7 @@ export default defineStage({
     const nsd = inputs.nsd;
     const selection = nsd.json<NsdSelection>(SELECTION);
     const design = readExperimentDesign(nsd.path(EXPERIMENT_DESIGN));
-    const trials = design.trialImages(selection.subject, selection.sessions * TRIALS_PER_SESSION);
+    const trials = design.trialImages(selection.subject, selection.sessions * design.trialsPerSession);
     const repeats = new Map<number, number>();
     for (const id of trials) repeats.set(id, (repeats.get(id) ?? 0) + 1);
     const cocoIds = await cocoIdsOf(nsd.path(STIMULUS_TABLE), repeats);

@@ -9,6 +9,8 @@ import { readMat5, type MatArray } from '../../formats/mat5.js';
 export const SHARED_IMAGES = 1000;
 
 export interface ExperimentDesign {
+  /** stimulus trials of one session: the ones in `stimpattern` (750 in NSD) */
+  readonly trialsPerSession: number;
   /** 0-based nsdId of every trial of a subject, in order of presentation */
   trialImages(subject: number, trials: number): Int32Array;
   /** 0-based nsdIds of the shared images, ascending */
@@ -18,7 +20,7 @@ export interface ExperimentDesign {
 /**
  * nsdId₀[t] = subjectim[subject, masterordering[t]] − 1, all in MATLAB's 1-based, column-major terms.
  * Errors: E_FORMAT when a variable is missing or has another shape; E_DATA for more trials than the design has.
- * @source NSD data manual; `nsd_expdesign.mat` (masterordering 1×30000, subjectim 8×10000, sharedix 1×1000)
+ * @source NSD data manual; `nsd_expdesign.mat` (masterordering 1×30000, subjectim 8×10000, sharedix 1×1000, stimpattern 40×12×75)
  */
 export function readExperimentDesign(path: string): ExperimentDesign {
   const variables = readMat5(path);
@@ -27,6 +29,7 @@ export function readExperimentDesign(path: string): ExperimentDesign {
   const shared = variable(variables, path, 'sharedix');
   const subjects = images.shape[0] ?? 0;
   return {
+    trialsPerSession: stimulusSlots(variable(variables, path, 'stimpattern')),
     shared: new Set(Array.from(shared.data as ArrayLike<number>, (id) => Number(id) - 1)),
     trialImages: (subject, trials) => {
       if (trials > ordering.data.length || subject > subjects) {
@@ -44,11 +47,19 @@ export function readExperimentDesign(path: string): ExperimentDesign {
   };
 }
 
+/** Ones in the first session of stimpattern, session × run × slot, column-major: session varies fastest. */
+function stimulusSlots(pattern: MatArray): number {
+  const sessions = pattern.shape[0] ?? 1;
+  let slots = 0;
+  for (let i = 0; i < pattern.data.length; i += sessions) slots += Number(pattern.data[i]);
+  return slots;
+}
+
 function variable(variables: Readonly<Record<string, MatArray>>, path: string, name: string): MatArray {
   const found = variables[name];
   if (found === undefined) {
     throw new PipelineError('E_FORMAT', `"${path}" has no variable "${name}"`, {
-      facts: { expected: 'masterordering, subjectim, sharedix', found: Object.keys(variables).join(', ') || 'nothing' },
+      facts: { expected: 'masterordering, subjectim, sharedix, stimpattern', found: Object.keys(variables).join(', ') || 'nothing' },
       hint: 'Give nsddata/experiments/nsd/nsd_expdesign.mat of the data set.',
     });
   }

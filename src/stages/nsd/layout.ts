@@ -11,7 +11,6 @@ export const STIMULUS_BRICK = 'nsddata_stimuli/stimuli/nsd/nsd_stimuli.hdf5';
 export const BRICK_DATASET = 'imgBrick';
 /** written by nsd.source beside the tree: what was chosen out of it */
 export const SELECTION = 'selection.json';
-export const TRIALS_PER_SESSION = 750;
 
 export const subjectName = (subject: number): string => `subj${String(subject).padStart(2, '0')}`;
 export const functionalFolder = (subject: number, space: string): string => `nsddata/ppdata/${subjectName(subject)}/${space}`;

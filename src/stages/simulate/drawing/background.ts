@@ -218,21 +218,20 @@ function interpolate(work: Workspace, n: number, size: number, base: readonly [n
   const stride = size * 3;
   if (work.wide.length !== n * stride) work.wide = new Float32Array(n * stride);
   const wide = work.wide;
-  for (let x = 0; x < size; x += 1) {
-    const s = x * 4;
-    const va = weight[s] as number;
-    const vb = weight[s + 1] as number;
-    const vc = weight[s + 2] as number;
-    const vd = weight[s + 3] as number;
-    const ia = (index[s] as number) * 3;
-    const ib = (index[s + 1] as number) * 3;
-    const ic = (index[s + 2] as number) * 3;
-    const id = (index[s + 3] as number) * 3;
-    for (let y = 0, from = 0, to = x * 3; y < n; y += 1, from += n * 3, to += stride) {
-      for (let c = 0; c < 3; c += 1) {
-        wide[to + c] = va * (grid[from + ia + c] as number) + vb * (grid[from + ib + c] as number)
-          + vc * (grid[from + ic + c] as number) + vd * (grid[from + id + c] as number);
-      }
+  for (let y = 0, to = 0; y < n; y += 1) {
+    const row = grid.subarray(y * n * 3, (y + 1) * n * 3);
+    for (let s = 0; s < size * 4; s += 4, to += 3) {
+      const va = weight[s] as number;
+      const vb = weight[s + 1] as number;
+      const vc = weight[s + 2] as number;
+      const vd = weight[s + 3] as number;
+      const ia = (index[s] as number) * 3;
+      const ib = (index[s + 1] as number) * 3;
+      const ic = (index[s + 2] as number) * 3;
+      const id = (index[s + 3] as number) * 3;
+      wide[to] = va * (row[ia] as number) + vb * (row[ib] as number) + vc * (row[ic] as number) + vd * (row[id] as number);
+      wide[to + 1] = va * (row[ia + 1] as number) + vb * (row[ib + 1] as number) + vc * (row[ic + 1] as number) + vd * (row[id + 1] as number);
+      wide[to + 2] = va * (row[ia + 2] as number) + vb * (row[ib + 2] as number) + vc * (row[ic + 2] as number) + vd * (row[id + 2] as number);
     }
   }
   const [r, g, b] = base;

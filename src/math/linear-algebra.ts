@@ -1,0 +1,138 @@
+/**
+ * Factorisations of small dense blocks in float64: what ONNX has no operator for. Everything large is left to tensor graphs, so these loops only
+ * have to be right and free of allocation inside; rows are contiguous and inner loops run along them.
+ */
+import { PipelineError } from '../core/errors.js';
+
+/** Σ_{k=from}^{to-1} a[aOffset + k]·b[bOffset + k], in four partial sums (a fixed order, so the same on every machine). */
+function dot(a: Float64Array, aOffset: number, b: Float64Array, bOffset: number, from: number, to: number): number {
+  let s0 = 0;
+  let s1 = 0;
+  let s2 = 0;
+  let s3 = 0;
+  let k = from;
+  for (; k + 3 < to; k += 4) {
+    s0 += (a[aOffset + k] as number) * (b[bOffset + k] as number);
+    s1 += (a[aOffset + k + 1] as number) * (b[bOffset + k + 1] as number);
+    s2 += (a[aOffset + k + 2] as number) * (b[bOffset + k + 2] as number);
+    s3 += (a[aOffset + k + 3] as number) * (b[bOffset + k + 3] as number);
+  }
+  for (; k < to; k += 1) s0 += (a[aOffset + k] as number) * (b[bOffset + k] as number);
+  return s0 + s1 + (s2 + s3);
+}
+
+/**
+ * L⁻¹ where A = L Lᵀ with L lower triangular; only the lower triangle of A is read.
+ * @shape a: float64 [n, n] symmetric positive definite; result: float64 [n, n], zero above the diagonal
+ * Errors: E_DATA if a pivot is not positive (A is not positive definite in float64).
+ * @source Golub & Van Loan, Matrix Computations, 4th ed., algorithm 4.2.1
+ */
+export function choleskyInverse(a: Float64Array, n: number): Float64Array {
+  const lower = new Float64Array(n * n);
+  const inverse = new Float64Array(n * n);
+  for (let i = 0; i < n; i += 1) {
+    for (let j = 0; j <= i; j += 1) {
+      const rest = (a[i * n + j] as number) - dot(lower, i * n, lower, j * n, 0, j);
+      if (i !== j) {
+        lower[i * n + j] = rest / (lower[j * n + j] as number);
+        continue;
+      }
+      if (!(rest > 0)) {
+        throw new PipelineError('E_DATA', 'matrix is not positive definite', {
+          facts: { expected: `a positive pivot in row ${i}`, found: rest },
+          hint: 'Use a larger ridge penalty: the smallest one is lost in the rounding of the Gram matrix.',
+        });
+      }
+      lower[i * n + i] = Math.sqrt(rest);
+    }
+  }
+  // Row i of the inverse: (e_i − Σ_{k<i} L[i,k]·inverse[k,:]) / L[i,i].
+  for (let i = 0; i < n; i += 1) {
+    for (let k = 0; k < i; k += 1) {
+      const factor = lower[i * n + k] as number;
+      for (let j = 0; j <= k; j += 1) inverse[i * n + j] = (inverse[i * n + j] as number) - factor * (inverse[k * n + j] as number);
+    }
+    const pivot = 1 / (lower[i * n + i] as number);
+    for (let j = 0; j < i; j += 1) inverse[i * n + j] = (inverse[i * n + j] as number) * pivot;
+    inverse[i * n + i] = pivot;
+  }
+  return inverse;
+}
+
+/**
+ * a·bᵀ for a upper and b lower triangular: an upper triangular matrix.
+ * @shape a, b, result: float64 [n, n]
+ */
+export function upperTimesLowerTransposed(a: Float64Array, b: Float64Array, n: number): Float64Array {
+  const out = new Float64Array(n * n);
+  for (let i = 0; i < n; i += 1) for (let j = i; j < n; j += 1) out[i * n + j] = dot(a, i * n, b, j * n, i, j + 1);
+  return out;
+}
+
+/**
+ * The lower triangle of a − u·uᵀ + shift·I for u upper triangular (the upper triangle of the result is zero).
+ * @shape a, u, result: float64 [n, n]
+ */
+export function downdate(a: Float64Array, u: Float64Array | undefined, shift: number, n: number): Float64Array {
+  const out = new Float64Array(n * n);
+  for (let i = 0; i < n; i += 1) {
+    for (let j = 0; j <= i; j += 1) out[i * n + j] = (a[i * n + j] as number) - (u === undefined ? 0 : dot(u, i * n, u, j * n, i, n));
+    out[i * n + i] = (out[i * n + i] as number) + shift;
+  }
+  return out;
+}
+
+export interface PanelFactor {
+  /** reflectors, float64 [m, b]: ones on the diagonal, zeros above it */
+  readonly v: Float64Array;
+  /** float64 [b, b], upper triangular: H₁⋯H_b = I − V T Vᵀ */
+  readonly t: Float64Array;
+  /** float64 [b, b], upper triangular */
+  readonly r: Float64Array;
+}
+
+/**
+ * Householder QR of a tall panel in compact form: (I − V T Vᵀ)ᵀ·panel = [R; 0]. A column that is already zero below the diagonal keeps its
+ * value (its reflector is the identity).
+ * @shape panel: float64 [m, b] with m ≥ b; v: [m, b]; t, r: [b, b]
+ * @source Schreiber & Van Loan 1989 (compact WY); LAPACK dgeqr2, dlarft (forward, columnwise)
+ */
+export function panelQr(panel: Float64Array, m: number, b: number): PanelFactor {
+  // One column of the panel per row, so that every inner loop is contiguous.
+  const columns = new Float64Array(b * m);
+  for (let i = 0; i < m; i += 1) for (let j = 0; j < b; j += 1) columns[j * m + i] = panel[i * b + j] as number;
+  const r = new Float64Array(b * b);
+  const t = new Float64Array(b * b);
+  const tau = new Float64Array(b);
+  for (let j = 0; j < b; j += 1) {
+    const at = j * m;
+    const head = columns[at + j] as number;
+    const tail = dot(columns, at, columns, at, j + 1, m);
+    let diagonal = head;
+    if (tail > 0) {
+      diagonal = head > 0 ? -Math.sqrt(head * head + tail) : Math.sqrt(head * head + tail);
+      tau[j] = (diagonal - head) / diagonal;
+      const scale = 1 / (head - diagonal);
+      for (let i = j + 1; i < m; i += 1) columns[at + i] = (columns[at + i] as number) * scale;
+    }
+    columns[at + j] = 1;
+    r[j * b + j] = diagonal;
+    for (let c = j + 1; c < b; c += 1) {
+      const other = c * m;
+      const factor = (tau[j] as number) * dot(columns, at, columns, other, j, m);
+      for (let i = j; i < m; i += 1) columns[other + i] = (columns[other + i] as number) - factor * (columns[at + i] as number);
+      r[j * b + c] = columns[other + j] as number;
+      columns[other + j] = 0; // above the diagonal of V from here on
+    }
+  }
+  for (let j = 0; j < b; j += 1) {
+    t[j * b + j] = tau[j] as number;
+    // t[:j, j] = −tau_j · t[:j, :j] · (V[:, :j]ᵀ v_j)
+    const products = new Float64Array(j);
+    for (let k = 0; k < j; k += 1) products[k] = dot(columns, k * m, columns, j * m, j, m);
+    for (let i = 0; i < j; i += 1) t[i * b + j] = -(tau[j] as number) * dot(t, i * b, products, 0, i, j);
+  }
+  const v = new Float64Array(m * b);
+  for (let j = 0; j < b; j += 1) for (let i = j; i < m; i += 1) v[i * b + j] = columns[j * m + i] as number;
+  return { v, t, r };
+}

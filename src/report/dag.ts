@@ -1,0 +1,46 @@
+/** The DAG of a run as inline SVG: one box a stage with its type and word; colours come from the page's style sheet. */
+import { layoutDag, type Point } from './dag-layout.js';
+import { markup, type Markup } from './markup.js';
+import type { ReportStage } from './model.js';
+
+const BOX = { width: 148, height: 46, gapX: 44, gapY: 16 } as const;
+const MARGIN = 6;
+/** Beyond this a drawing tells less than the table below it. */
+const MOST_STAGES = 200;
+const LONGEST_LABEL = 19;
+
+export function dagFigure(stages: readonly ReportStage[]): Markup {
+  if (stages.length === 0) return markup`<p class="muted">The pipeline has no stages.</p>`;
+  if (stages.length > MOST_STAGES) return markup`<p class="muted">${stages.length} stages are too many to draw; the table lists them all.</p>`;
+  const layout = layoutDag(stages, BOX);
+  const width = round(layout.width + 2 * MARGIN);
+  const height = round(layout.height + 2 * MARGIN);
+  const edges = layout.edges.map(({ from, to, points }) => markup`<path class="edge" d="${curve(points)}"><title>${(stages[from] as ReportStage).name} → ${(stages[to] as ReportStage).name}</title></path>`);
+  const boxes = stages.map((stage, i) => {
+    const { x, y } = layout.boxes[i] as Point;
+    return markup`<g class="node ${stage.word}" transform="translate(${round(x + MARGIN)} ${round(y + MARGIN)})"><title>${stage.name} (${stage.type}): ${stage.word}</title><rect width="${BOX.width}" height="${BOX.height}" rx="8"/><circle cx="14" cy="17" r="4.5"/><text x="25" y="21" class="name">${cut(stage.name)}</text><text x="25" y="37" class="type">${cut(stage.type)}</text></g>`;
+  });
+  return markup`<div class="scroll"><svg class="dag" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img" aria-label="DAG of the ${stages.length} stages">${edges}${boxes}</svg></div>`;
+}
+
+/** Horizontal tangents at every point; straight where an edge passes a layer. */
+function curve(points: readonly Point[]): string {
+  const [first, ...rest] = points.map(({ x, y }) => ({ x: round(x + MARGIN), y: round(y + MARGIN) })) as [Point, ...Point[]];
+  let text = `M${first.x} ${first.y}`;
+  let last = first;
+  for (const point of rest) {
+    const middle = round((last.x + point.x) / 2);
+    text += last.y === point.y ? `H${point.x}` : `C${middle} ${last.y} ${middle} ${point.y} ${point.x} ${point.y}`;
+    last = point;
+  }
+  return text;
+}
+
+function cut(text: string): string {
+  const characters = [...text];
+  return characters.length > LONGEST_LABEL ? `${characters.slice(0, LONGEST_LABEL - 1).join('')}…` : text;
+}
+
+function round(value: number): number {
+  return Math.round(value * 10) / 10 + 0;
+}

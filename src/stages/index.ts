@@ -1,0 +1,30 @@
+/**
+ * @module Registry of stage types: where each one's code is, without loading it. Everything the planner needs to know beforehand stands in the
+ * manifest that the build writes from these definitions.
+ */
+import type { StageDefinition, StageModule } from '../engine/stage.js';
+
+/** Definitions differ in their parameter types; the registry sees what they have in common. */
+const module = (load: () => Promise<{ readonly default: unknown }>): StageModule => ({
+  load: async () => (await load()).default as StageDefinition,
+});
+
+export const STAGE_MODULES: Readonly<Record<string, StageModule>> = {
+  'nsd.simulate': module(() => import('./nsd-simulate/stage.js')),
+  'nsd.source': {
+    ...module(() => import('./nsd-source/stage.js')),
+    externals: async () => (await import('./nsd-source/externals.js')).nsdExternals,
+  },
+  'nsd.stimuli': module(() => import('./nsd-stimuli/stage.js')),
+  'nsd.voxels': module(() => import('./nsd-voxels/stage.js')),
+  'stimuli.draw': module(() => import('./stimuli-draw/stage.js')),
+  'backbone.train': module(() => import('./backbone-train/stage.js')),
+  'backbone.onnx': module(() => import('./backbone-onnx/stage.js')),
+  'features.extract': module(() => import('./features-extract/stage.js')),
+  'readout.ridge': module(() => import('./readout-ridge/stage.js')),
+  evaluate: module(() => import('./evaluate/stage.js')),
+  dream: module(() => import('./dream/stage.js')),
+  attribute: module(() => import('./attribute/stage.js')),
+  'truth.features': module(() => import('./truth-features/stage.js')),
+  'truth.check': module(() => import('./truth-check/stage.js')),
+};

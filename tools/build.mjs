@@ -1,0 +1,39 @@
+// Builds the project: compiles, then writes what the planner needs to know of every stage type (so that planning loads no stage code), the published
+// schema and the stage reference, and makes `npx pipeline` work in this folder. Usage: node tools/build.mjs
+import { execFileSync } from 'node:child_process';
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+const at = (...parts) => join(root, ...parts);
+const load = (path) => import(pathToFileURL(at(path)).href);
+
+execFileSync(process.execPath, [at('node_modules/typescript/bin/tsc'), '-p', at('tsconfig.json'), '--incremental', '--tsBuildInfoFile', at('dist/.tsbuildinfo')], { stdio: 'inherit', cwd: root });
+
+const { STAGE_MODULES } = await load('dist/stages/index.js');
+const { manifestOf } = await load('dist/engine/stage.js');
+const manifests = [];
+for (const [type, module] of Object.entries(STAGE_MODULES)) {
+  const definition = await module.load();
+  if (definition.type !== type) throw new Error(`the registry calls ${type} what calls itself ${definition.type}`);
+  manifests.push(manifestOf(definition));
+}
+manifests.sort((a, b) => (a.type < b.type ? -1 : 1));
+writeFileSync(at('dist/stages/manifest.json'), `${JSON.stringify(manifests, null, 1)}\n`);
+
+writeIfChanged('schema/pipeline.schema.json', `${JSON.stringify((await load('dist/engine/published-schema.js')).publishedSchema(manifests), null, 2)}\n`);
+writeIfChanged('docs/stages.md', (await load('tools/stage-reference.mjs')).stageReference(manifests));
+
+chmodSync(at('dist/cli/main.js'), 0o755);
+const link = at('node_modules/.bin/pipeline');
+mkdirSync(dirname(link), { recursive: true });
+rmSync(link, { force: true });
+symlinkSync('../../dist/cli/main.js', link);
+
+/** Generated files are committed: an unchanged one keeps its time, so that nothing downstream looks new. */
+function writeIfChanged(path, text) {
+  if (existsSync(at(path)) && readFileSync(at(path), 'utf8') === text) return;
+  mkdirSync(dirname(at(path)), { recursive: true });
+  writeFileSync(at(path), text);
+}
