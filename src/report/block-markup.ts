@@ -9,7 +9,27 @@ import { IMAGE_MIMES, type EmbeddedFile, type ReportOutput } from './model.js';
 const ROWS_WITHOUT_SCROLLING = 16;
 const FEW_IMAGES = 4;
 
-export function blockMarkup(block: ReportBlock, output: ReportOutput): Markup {
+/** Consecutive figures share a row where the page is wide enough. */
+export function blocksMarkup(output: ReportOutput): Markup[] {
+  const parts: Markup[] = [];
+  let figures: Markup[] = [];
+  const flush = (): void => {
+    if (figures.length > 0) parts.push(markup`<div class="${figures.length === 1 ? 'plots single' : 'plots'}">${figures}</div>`);
+    figures = [];
+  };
+  for (const block of output.blocks) {
+    const drawn = blockMarkup(block, output);
+    if (block.kind === 'figure') figures.push(drawn);
+    else {
+      flush();
+      parts.push(drawn);
+    }
+  }
+  flush();
+  return parts;
+}
+
+function blockMarkup(block: ReportBlock, output: ReportOutput): Markup {
   switch (block.kind) {
     case 'text':
       return markup`<p class="text">${block.text}</p>`;
@@ -18,7 +38,7 @@ export function blockMarkup(block: ReportBlock, output: ReportOutput): Markup {
     case 'table':
       return markup`<h3>${block.title}</h3>${tableMarkup(block.columns, block.rows)}`;
     case 'figure':
-      return markup`<h3>${block.title}</h3><figure class="plot">${picture(output.files.get(block.file), block.file, block.title)}${captionMarkup(block.caption)}</figure>`;
+      return markup`<figure class="plot">${picture(output.files.get(block.file), block.file, block.title)}<figcaption><b>${block.title}.</b>${block.caption === undefined ? '' : ` ${block.caption}`}</figcaption></figure>`;
     case 'images': {
       const kind = block.items.length === 1 ? 'gallery single' : block.items.length <= FEW_IMAGES ? 'gallery few' : 'gallery';
       return markup`<h3>${block.title}</h3><div class="${kind}">${block.items.map((item) => markup`<figure>${picture(output.files.get(item.file), item.file, item.caption ?? block.title)}${captionMarkup(item.caption)}</figure>`)}</div>`;

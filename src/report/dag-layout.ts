@@ -50,19 +50,22 @@ export function layoutDag(nodes: readonly LayoutNode[], box: BoxSize): DagLayout
     layers.push(earlier.length === 0 ? 0 : 1 + Math.max(...earlier.map((at) => layers[at] as number)));
   });
   const slots: Slot[] = nodes.map((_, i) => ({ layer: layers[i] as number, extent: box.height, before: [], behind: [], y: 0 }));
-  const routes: { from: number; to: number; through: number[] }[] = [];
+  const routes: { from: number; to: number; through: readonly number[] }[] = [];
+  // edges that leave the same box share their points until they part: fewer lines to follow
+  const passing: number[][] = nodes.map(() => []);
   nodes.forEach(({ after }, to) => {
     for (const from of new Set(after.map((name) => indexOf.get(name)))) {
       if (from === undefined || from >= to) continue;
-      const through: number[] = [];
-      let last = from;
-      for (let layer = (layers[from] as number) + 1; layer < (layers[to] as number); layer += 1) {
-        slots.push({ layer, extent: box.height * POINT_SHARE, before: [], behind: [], y: 0 });
-        through.push(slots.length - 1);
-        join(slots, last, slots.length - 1);
-        last = slots.length - 1;
+      const chain = passing[from] as number[];
+      const first = (layers[from] as number) + 1;
+      const needed = (layers[to] as number) - first;
+      for (let step = chain.length; step < needed; step += 1) {
+        slots.push({ layer: first + step, extent: box.height * POINT_SHARE, before: [], behind: [], y: 0 });
+        join(slots, chain[step - 1] ?? from, slots.length - 1);
+        chain.push(slots.length - 1);
       }
-      join(slots, last, to);
+      const through = chain.slice(0, needed);
+      join(slots, through.at(-1) ?? from, to);
       routes.push({ from, to, through });
     }
   });

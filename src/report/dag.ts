@@ -1,13 +1,15 @@
 /** The DAG of a run as inline SVG: one box a stage with its type and word; colours come from the page's style sheet. */
 import { layoutDag, type Point } from './dag-layout.js';
 import { markup, type Markup } from './markup.js';
-import type { ReportStage } from './model.js';
+import type { ReportStage, ReportWord } from './model.js';
 
-const BOX = { width: 148, height: 46, gapX: 44, gapY: 16 } as const;
+const BOX = { width: 136, height: 46, gapX: 34, gapY: 14 } as const;
+/** Beside the colour, so that the word can be told without it. */
+export const WORD_MARKS: Readonly<Record<ReportWord, string>> = { ran: '✓', restored: '↺', skipped: '–', failed: '✗', blocked: '■' };
 const MARGIN = 6;
 /** Beyond this a drawing tells less than the table below it. */
 const MOST_STAGES = 200;
-const LONGEST_LABEL = 19;
+const LONGEST_LABEL = 17;
 
 export function dagFigure(stages: readonly ReportStage[]): Markup {
   if (stages.length === 0) return markup`<p class="muted">The pipeline has no stages.</p>`;
@@ -18,7 +20,7 @@ export function dagFigure(stages: readonly ReportStage[]): Markup {
   const edges = layout.edges.map(({ from, to, points }) => markup`<path class="edge" d="${curve(points)}"><title>${(stages[from] as ReportStage).name} → ${(stages[to] as ReportStage).name}</title></path>`);
   const boxes = stages.map((stage, i) => {
     const { x, y } = layout.boxes[i] as Point;
-    return markup`<g class="node ${stage.word}" transform="translate(${round(x + MARGIN)} ${round(y + MARGIN)})"><title>${stage.name} (${stage.type}): ${stage.word}</title><rect width="${BOX.width}" height="${BOX.height}" rx="8"/><circle cx="14" cy="17" r="4.5"/><text x="25" y="21" class="name">${cut(stage.name)}</text><text x="25" y="37" class="type">${cut(stage.type)}</text></g>`;
+    return markup`<g class="node ${stage.word}" transform="translate(${round(x + MARGIN)} ${round(y + MARGIN)})"><title>${stage.name} (${stage.type}): ${stage.word}</title><rect width="${BOX.width}" height="${BOX.height}" rx="8"/><text x="14" y="21" text-anchor="middle" class="mark">${WORD_MARKS[stage.word]}</text><text x="25" y="21" class="name">${cut(stage.name)}</text><text x="25" y="37" class="type">${cut(stage.type)}</text></g>`;
   });
   return markup`<div class="scroll"><svg class="dag" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img" aria-label="DAG of the ${stages.length} stages">${edges}${boxes}</svg></div>`;
 }

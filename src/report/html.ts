@@ -3,8 +3,8 @@
  * and data pictures, so that even markup that slipped through could do nothing. The same model gives the same bytes.
  */
 import { createHash } from 'node:crypto';
-import { blockMarkup, tableMarkup } from './block-markup.js';
-import { dagFigure } from './dag.js';
+import { blocksMarkup, tableMarkup } from './block-markup.js';
+import { dagFigure, WORD_MARKS } from './dag.js';
 import { formatNumber, formatSeconds, jsonLeaves } from './format.js';
 import { embeddedJson, markup, Markup } from './markup.js';
 import type { ReportModel, ReportStage, ReportWord } from './model.js';
@@ -34,7 +34,7 @@ ${headerMarkup(model)}
 <nav><a href="#stages">Stages</a><a href="#parameters">Parameters</a>${shown.map(({ stage, id }) => markup`<a href="#${id}">${stage.name}</a>`)}<a href="#provenance">Provenance</a></nav>
 <section><h2>Pipeline</h2>
 ${dagFigure(model.stages)}
-<div class="key">${WORDS.map((word) => ({ word, count: model.stages.filter((stage) => stage.word === word).length })).filter(({ count }) => count > 0).map(({ word, count }) => markup`<span>${wordMarkup(word)} ${count}</span>`)}</div>
+<div class="key">${WORDS.map((word) => ({ word, count: model.stages.filter((stage) => stage.word === word).length })).filter(({ count }) => count > 0).map(({ word, count }) => markup`<span>${wordMarkup(word, WORD_MARKS[word])} ${count}</span>`)}</div>
 </section>
 ${shown.map(({ stage, id }) => stageSection(stage, id))}
 ${stageTable(model.stages)}
@@ -56,8 +56,8 @@ function hasResults(stage: ReportStage): boolean {
   return stage.error !== undefined || stage.outputs.some(({ blocks, problems }) => blocks.length > 0 || problems.length > 0);
 }
 
-function wordMarkup(word: string): Markup {
-  return markup`<span class="word ${word}">${word}</span>`;
+function wordMarkup(word: string, mark = ''): Markup {
+  return markup`<span class="word ${word}">${mark === '' ? '' : `${mark} `}${word}</span>`;
 }
 
 function headerMarkup(model: ReportModel): Markup {
@@ -72,7 +72,7 @@ function stageSection(stage: ReportStage, id: string): Markup {
   return markup`<section id="${id}"><h2>${stage.name}${wordMarkup(stage.word)}</h2>
 <p class="muted"><code>${stage.type}</code>${stage.durationMs === undefined ? '' : ` · ${formatSeconds(stage.durationMs)}`}</p>
 ${stage.error === undefined ? markup`` : errorMarkup(stage.error)}
-${stage.outputs.map((output) => [...output.blocks.map((block) => blockMarkup(block, output)), ...output.problems.map((problem) => markup`<p class="error">${problem}</p>`)])}
+${stage.outputs.map((output) => [...blocksMarkup(output), ...output.problems.map((problem) => markup`<p class="error">${problem}</p>`)])}
 </section>
 `;
 }

@@ -39,7 +39,11 @@ tr:last-child td { border-bottom: 0; }
 h2 .word { vertical-align: 3px; margin-left: 8px; }
 figure { margin: 8px 0 16px; }
 figcaption { font-size: 13px; color: var(--muted); margin-top: 6px; overflow-wrap: anywhere; }
-.plot img { display: block; max-width: 100%; height: auto; background: #fff; border: 1px solid var(--line); border-radius: 8px; }
+.plot img { display: block; width: 100%; height: auto; background: #fff; border: 1px solid var(--line); border-radius: 8px; }
+.plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(480px, 100%), 1fr)); gap: 8px 20px; margin: 14px 0; }
+.plots.single { grid-template-columns: minmax(0, 760px); }
+.plots figure { margin: 4px 0; }
+figcaption b { color: var(--ink); font-weight: 600; }
 .gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(170px, 1fr)); gap: 14px; }
 .gallery.single { grid-template-columns: minmax(0, 720px); }
 .gallery.few { grid-template-columns: repeat(auto-fill, minmax(260px, 1fr)); }
@@ -54,12 +58,14 @@ summary { cursor: pointer; color: var(--accent); font-size: 14px; }
 .dag rect { fill: var(--card); stroke: var(--skipped); stroke-width: 1.4; }
 .dag .name { font: 600 13px system-ui, sans-serif; fill: var(--ink); }
 .dag .type { font: 11.5px system-ui, sans-serif; fill: var(--muted); }
+.dag .mark { font: 700 13px system-ui, sans-serif; }
+.dag .ran .mark { fill: var(--ran); } .dag .restored .mark { fill: var(--restored); } .dag .skipped .mark { fill: var(--skipped); } .dag .failed .mark { fill: var(--failed); } .dag .blocked .mark { fill: var(--blocked); }
 .dag .edge { fill: none; stroke: var(--muted); stroke-opacity: 0.55; stroke-width: 1.4; }
-.dag .ran rect { stroke: var(--ran); } .dag .ran circle { fill: var(--ran); }
-.dag .restored rect { stroke: var(--restored); } .dag .restored circle { fill: var(--restored); }
-.dag .skipped rect { stroke-dasharray: 4 3; } .dag .skipped circle { fill: var(--skipped); }
-.dag .failed rect { stroke: var(--failed); stroke-width: 2.2; } .dag .failed circle { fill: var(--failed); }
-.dag .blocked rect { stroke: var(--blocked); stroke-dasharray: 4 3; } .dag .blocked circle { fill: var(--blocked); }
+.dag .ran rect { stroke: var(--ran); }
+.dag .restored rect { stroke: var(--restored); }
+.dag .skipped rect { stroke-dasharray: 4 3; }
+.dag .failed rect { stroke: var(--failed); stroke-width: 2.2; }
+.dag .blocked rect { stroke: var(--blocked); stroke-dasharray: 4 3; }
 .key { display: flex; flex-wrap: wrap; gap: 4px 12px; margin-top: 12px; font-size: 13px; }
 footer { color: var(--muted); font-size: 13px; padding: 12px 2px; }
 @media (max-width: 640px) { main { padding: 0 12px 40px; } section { padding: 16px; } h1 { font-size: 24px; } }

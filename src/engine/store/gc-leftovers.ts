@@ -3,12 +3,12 @@
  * owner goes when the owner is proved dead; a thing without one when it is older than the grace.
  */
 import { dirname, join } from 'node:path';
-import type { Removal } from './gc.js';
 import { TEMPORARY_PREFIX } from './durable.js';
 import { entriesOf, isMissing, type FsPort } from './fs-port.js';
 import { recordPath, type Layout } from './layout.js';
 import { leaseOfTemporary, removeLease, type LeaseState } from './lease.js';
 import type { StageKey } from '../record.js';
+import { addTo, type Removal } from './removal.js';
 import { placesOf, sizeOfTree } from './walk.js';
 
 export interface Sweep {
@@ -33,7 +33,7 @@ export async function sweepLeftovers(fs: FsPort, layout: Layout, sweep: Sweep): 
   await sweepCheckpoints(fs, layout, sweep);
   for (const lease of sweep.leases) {
     if (lease.alive) continue;
-    add(sweep.removed.leases, 0);
+    addTo(sweep.removed.leases, 0);
     if (!sweep.dryRun) await removeLease(fs, layout, lease.id);
   }
 }
@@ -50,7 +50,7 @@ async function sweepTemporaries(fs: FsPort, layout: Layout, sweep: Sweep, alive:
       const owner = leaseOfTemporary(path.slice(dirname(path).length + 1));
       if (!isLeft(owner === undefined ? undefined : alive.get(owner), Number(stats.mtimeMs), sweep)) continue;
       if (!sweep.dryRun) await fs.unlink(path);
-      add(sweep.removed.temporaries, Number(stats.size));
+      addTo(sweep.removed.temporaries, Number(stats.size));
     } catch (error) {
       if (!isMissing(error)) throw error; // its owner finished
     }
@@ -87,10 +87,5 @@ async function modifiedAt(fs: FsPort, path: string): Promise<number | undefined>
 
 async function removeTree(fs: FsPort, path: string, bytes: number, removal: Removal, sweep: Sweep): Promise<void> {
   if (!sweep.dryRun) await fs.removeTree(path);
-  add(removal, bytes);
-}
-
-function add(removal: Removal, bytes: number): void {
-  removal.count += 1;
-  removal.bytes += bytes;
+  addTo(removal, bytes);
 }

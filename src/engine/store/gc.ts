@@ -7,7 +7,7 @@
  *   - and if all that fails, a record whose object is gone is a miss and the stage runs again.
  * Run records (`runs/`) and the quarantine are never touched.
  */
-import { join } from 'node:path';
+import { dirname } from 'node:path';
 import type { Digest } from '../../core/digest.js';
 import { syncFolder } from './durable.js';
 import { isMissing, nodeFs, type FsPort } from './fs-port.js';
@@ -16,6 +16,7 @@ import { markRecords, type MarkedRecord } from './gc-mark.js';
 import { withStoreErrors } from './io-errors.js';
 import { layoutOf, readFormat, type Layout } from './layout.js';
 import { leasesOf } from './lease.js';
+import { addTo, noRemoval, type Removal } from './removal.js';
 import { keysOfNewestRuns } from './run-keys.js';
 import { placesOf } from './walk.js';
 
@@ -35,11 +36,6 @@ export interface GcOptions {
   readonly graceMs?: number;
   readonly signal?: AbortSignal;
   readonly fs?: FsPort;
-}
-
-export interface Removal {
-  count: number;
-  bytes: number;
 }
 
 export interface GcSummary {
@@ -63,10 +59,16 @@ export async function collectGarbage(directory: string, options: GcOptions): Pro
 async function collect(fs: FsPort, layout: Layout, options: GcOptions): Promise<GcSummary> {
   const { dryRun, graceMs = DEFAULT_GRACE_MS } = options;
   const began = Date.now();
-  const leases = await leasesOf(fs, layout, began, began);
+  const leases = await leasesOf(fs, layout, began);
   const held = Math.min(began, ...leases.filter((lease) => lease.alive).map((lease) => lease.since)) - CLOCK_SKEW_MS;
   const removed = {
-    records: none(), memos: none(), objects: none(), temporaries: none(), staging: none(), checkpoints: none(), leases: none(),
+    records: noRemoval(),
+    memos: noRemoval(),
+    objects: noRemoval(),
+    temporaries: noRemoval(),
+    staging: noRemoval(),
+    checkpoints: noRemoval(),
+    leases: noRemoval(),
   };
 
   const marked = await markRecords(fs, layout, options.signal);
@@ -81,8 +83,8 @@ async function collect(fs: FsPort, layout: Layout, options: GcOptions): Promise<
       evicted.delete(record);
       continue;
     }
-    folders.add(join(record.path, '..'));
-    count(removed[record.shelf], record.bytes);
+    folders.add(dirname(record.path));
+    addTo(removed[record.shelf], record.bytes);
   }
   if (!dryRun) for (const folder of folders) await syncFolder(fs, folder);
 
@@ -93,7 +95,7 @@ async function collect(fs: FsPort, layout: Layout, options: GcOptions): Promise<
     options.signal?.throwIfAborted();
     const oldEnough = object.touchedAt < held && (orphaned.has(digest) || object.touchedAt < began - graceMs);
     if (needed.has(digest) || !oldEnough) continue;
-    if (dryRun || (await removeIfUntouched(fs, object.path, object.touchedAt))) count(removed.objects, object.bytes);
+    if (dryRun || (await removeIfUntouched(fs, object.path, object.touchedAt))) addTo(removed.objects, object.bytes);
   }
   await sweepLeftovers(fs, layout, { leases, held, olderThan: began - graceMs, dryRun, removed });
   const freed = removed.records.bytes + removed.memos.bytes + removed.objects.bytes;
@@ -159,15 +161,6 @@ async function removeIfUntouched(fs: FsPort, path: string, touchedAt: number): P
     if (isMissing(error)) return false;
     throw error;
   }
-}
-
-export function count(removal: Removal, bytes: number): void {
-  removal.count += 1;
-  removal.bytes += bytes;
-}
-
-function none(): Removal {
-  return { count: 0, bytes: 0 };
 }
 
 function sum<T>(items: Iterable<T>, bytesOf: (item: T) => number): number {

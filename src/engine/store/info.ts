@@ -64,7 +64,7 @@ async function collect(fs: FsPort, layout: Layout): Promise<StoreInfo> {
     if (!referenced.has(id)) add(unreferenced, size);
   }
   const now = Date.now();
-  const leases = await leasesOf(fs, layout, now, now);
+  const leases = await leasesOf(fs, layout, now);
   const alive = leases.filter((lease) => lease.alive).length;
   return {
     directory: layout.root,

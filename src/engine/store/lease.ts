@@ -4,7 +4,7 @@
  *
  *   leases/<id>.json   written once: the owner and when it began   ·   leases/<id>.beat   touched every minute
  *
- * Two clocks exist on a network file system, the server's and ours. A foreign lease counts as dead only if it is silent by both.
+ * A lease of another machine or container cannot be proved dead; it counts as dead after a day of silence, far more than clocks differ.
  */
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
@@ -78,8 +78,7 @@ export interface LeaseState {
   readonly owner: Owner | undefined;
 }
 
-/** Every lease in the store. `probe` is the modification time that the file system gave to something written just now (its clock). */
-export async function leasesOf(fs: FsPort, layout: Layout, probe: number, now: number): Promise<LeaseState[]> {
+export async function leasesOf(fs: FsPort, layout: Layout, now: number): Promise<LeaseState[]> {
   const self = currentOwner();
   const states: LeaseState[] = [];
   for (const entry of await entriesOf(fs, layout.leases)) {
@@ -90,7 +89,7 @@ export async function leasesOf(fs: FsPort, layout: Layout, probe: number, now: n
       const written = Number((await fs.stat(path)).mtimeMs);
       const { owner, startedAt } = parseLease((await readWhole(fs, path)).toString('utf8'));
       const liveness = owner === undefined ? 'unknown' : livenessOf(owner, self);
-      const alive = liveness === 'unknown' ? !(await isSilent(fs, join(layout.leases, `${id}.beat`), written, probe, now)) : liveness === 'alive';
+      const alive = liveness === 'unknown' ? !(await isSilent(fs, join(layout.leases, `${id}.beat`), written, now)) : liveness === 'alive';
       states.push({ id, path, alive, since: Math.min(written, startedAt ?? written), owner });
     } catch (error) {
       if (!isMissing(error)) throw error; // released between the listing and the look
@@ -114,14 +113,14 @@ async function writeOnce(fs: FsPort, path: string, text: string): Promise<void> 
   }
 }
 
-async function isSilent(fs: FsPort, beat: string, written: number, probe: number, now: number): Promise<boolean> {
+async function isSilent(fs: FsPort, beat: string, written: number, now: number): Promise<boolean> {
   let last = written;
   try {
     last = Math.max(last, Number((await fs.stat(beat)).mtimeMs));
   } catch (error) {
     if (!isMissing(error)) throw error;
   }
-  return now - last > SILENT_FOREIGN_MS && probe - last > SILENT_FOREIGN_MS;
+  return now - last > SILENT_FOREIGN_MS;
 }
 
 function parseLease(text: string): { owner?: Owner; startedAt?: number } {

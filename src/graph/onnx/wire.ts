@@ -118,7 +118,7 @@ export function* wireFields(message: Uint8Array): Generator<WireField> {
     const number = Math.floor(tag / 8);
     const wireType = tag % 8;
     let bits = 0n;
-    let bytes = NOTHING;
+    let bytes: Uint8Array = NOTHING;
     switch (wireType) {
       case VARINT:
         bits = readVarint();

@@ -1,0 +1,14 @@
+/** How much of one kind gc removed, or would remove. */
+export interface Removal {
+  count: number;
+  bytes: number;
+}
+
+export function noRemoval(): Removal {
+  return { count: 0, bytes: 0 };
+}
+
+export function addTo(removal: Removal, bytes: number): void {
+  removal.count += 1;
+  removal.bytes += bytes;
+}

@@ -1,0 +1,69 @@
+/**
+ * Layers by name: what a user may write where a layer is asked for, and the error with the nearest names when he mistypes it.
+ * A layer is a floating-point value that a node computes; it can be called by its own name or by the name of its node.
+ */
+import { PipelineError } from '../core/errors.js';
+import type { Shape } from '../core/tensor.js';
+import type { Graph, Value } from './ir.js';
+
+export interface Layer {
+  /** name of the value */
+  readonly name: string;
+  /** name of the node that computes it, where it has one */
+  readonly node?: string;
+  readonly op: string;
+  readonly shape: Shape;
+}
+
+/** In the order of computation. */
+export function layerNames(graph: Graph): Layer[] {
+  const layers: Layer[] = [];
+  for (const node of graph.nodes) {
+    const value = graph.values.get(node.outputs[0] ?? '');
+    if (value === undefined || (value.dtype !== 'float32' && value.dtype !== 'float64')) continue;
+    layers.push({ name: value.name, ...(node.name === undefined || node.name === '' ? {} : { node: node.name }), op: node.op, shape: value.shape });
+  }
+  return layers;
+}
+
+/** The value that a user means by `name`. Errors: E_GRAPH with the nearest names. */
+export function resolveLayer(graph: Graph, name: string): Value {
+  const layers = layerNames(graph);
+  const found = layers.find((layer) => layer.name === name) ?? layers.find((layer) => layer.node === name);
+  if (found !== undefined) return graph.values.get(found.name) as Value;
+  const candidates = layers.flatMap((layer) => (layer.node === undefined ? [layer.name] : [layer.name, layer.node]));
+  throw unknownName('layer', name, candidates);
+}
+
+/** The value called `name`, whatever computes it. */
+export function requireValue(graph: Graph, name: string): Value {
+  const value = graph.values.get(name);
+  if (value === undefined) throw unknownName('value', name, [...graph.values.keys()]);
+  return value;
+}
+
+const SUGGESTIONS = 3;
+
+function unknownName(what: string, name: string, candidates: readonly string[]): PipelineError {
+  const ranked = [...new Set(candidates)].map((candidate) => ({ candidate, distance: editDistance(name, candidate) }));
+  ranked.sort((a, b) => a.distance - b.distance || (a.candidate < b.candidate ? -1 : 1));
+  const nearest = ranked.slice(0, SUGGESTIONS).map(({ candidate }) => `'${candidate}'`).join(', ');
+  return new PipelineError('E_GRAPH', `'${name}' is not a ${what} of the model`, {
+    facts: { expected: nearest === '' ? `a ${what}; the model has none` : `one of ${candidates.length}, nearest ${nearest}`, found: name },
+    hint: `Use the name of a ${what} that the model has.`,
+  });
+}
+
+/** Levenshtein distance, one row at a time. */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i += 1) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j += 1) {
+      const substitution = (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(substitution, (row[j] as number) + 1, (next[j - 1] as number) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] as number;
+}
