@@ -149,7 +149,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     group: 'Cache',
     summary: 'Check that everything in the cache is whole. Exit code 4 if something is not.',
     args: [],
-    options: [{ flags: '--read-data', description: 'also read and hash all bytes (slow on a large cache)' }],
+    options: [{ flags: '--read-data', description: 'also read and hash all bytes (slow on a large cache)' }, { flags: '--repair', description: 'move what is damaged to quarantine; the next run computes it again' }],
     examples: [['pipeline cache verify --read-data', 'every byte']],
     load: () => import('./commands/cache-verify.js'),
   },

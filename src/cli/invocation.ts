@@ -18,6 +18,7 @@ export interface Options {
   readonly results?: string;
   readonly limit?: number;
   readonly readData: boolean;
+  readonly repair: boolean;
   readonly maxBytes?: number;
   readonly maxAgeMs?: number;
   readonly dryRun: boolean;

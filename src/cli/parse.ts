@@ -108,6 +108,7 @@ function typedOptions(raw: Record<string, unknown>, env: NodeJS.ProcessEnv): Opt
     debug: raw['debug'] === true,
     keepGoing: raw['keepGoing'] === true,
     readData: raw['readData'] === true,
+    repair: raw['repair'] === true,
     dryRun: raw['dryRun'] === true,
     set: (raw['set'] as readonly string[] | undefined) ?? [],
     force: (text('force') ?? '').split(',').filter((name) => name !== ''),

@@ -50,7 +50,7 @@ export function buildPlan(file: PipelineFile, source: PlanSource, scope: Scope, 
     drafts.set(name, {
       entry, manifest, references: own,
       inputs: bindInputs({ entry, manifest }, own, stages, diagnostics),
-      parameters: readParameters(entry, manifest, source.folder, scope, diagnostics),
+      parameters: readParameters(entry, manifest, source.folder, scope, registry, diagnostics),
       active: readCondition(entry, scope, diagnostics),
       resources: readResources(entry, manifest.resources, scope, diagnostics),
       seed: stageSeed(entry, manifest, pipelineSeed, scope, diagnostics),

@@ -1,10 +1,12 @@
 /**
- * Compiles the JSON Schema of a stage type's parameters, once per type and only for types that a pipeline uses. ajv is loaded with the first
- * of them: it costs some 30 ms, as much as the rest of planning. Schemas are the stage author's: a bad one is a bug, not a diagnostic.
+ * Checks values against the JSON Schema of a stage type's parameters, and fills defaults in. A registry may bring functions that the build
+ * compiled (validator-code.ts); without them ajv is loaded, once, with the first type that a pipeline uses: some 50 ms, as much as all the
+ * rest of planning. Schemas are the stage author's: a bad one is a bug, not a diagnostic.
  */
 import { createRequire } from 'node:module';
-import type { Ajv } from 'ajv';
+import type { Ajv, Options } from 'ajv';
 import type { JsonObject } from '../core/json.js';
+import type { StageManifest, StageRegistry } from './stage.js';
 
 /** What the mapping to diagnostics needs of an error of ajv. */
 export interface SchemaError {
@@ -14,7 +16,6 @@ export interface SchemaError {
   readonly schemaPath: string;
   readonly keyword: string;
   readonly params: Readonly<Record<string, unknown>>;
-  readonly message?: string;
 }
 /** Checks a value and fills defaults into it, in place. */
 export type SchemaValidator = (value: Record<string, unknown>) => readonly SchemaError[];
@@ -25,21 +26,20 @@ export const EXTERNAL_KEYWORD = 'x-external';
 let ajv: Ajv | undefined;
 const compiled = new WeakMap<JsonObject, SchemaValidator>();
 
-function loadAjv(): Ajv {
-  if (ajv === undefined) {
-    const module = createRequire(import.meta.url)('ajv') as typeof import('ajv');
-    // Checking the schemas themselves would cost 30 ms more at every start; the tests do that.
-    ajv = new module.Ajv({ allErrors: true, useDefaults: true, strict: false, validateSchema: false, meta: false, messages: true });
-    ajv.addVocabulary([EXTERNAL_KEYWORD]);
-  }
-  return ajv;
+/** ajv as parameters need it. */
+export function ajvWith(options: Options): Ajv {
+  const module = createRequire(import.meta.url)('ajv') as typeof import('ajv');
+  const instance = new module.Ajv({ allErrors: true, useDefaults: true, strict: false, messages: false, ...options });
+  instance.addVocabulary([EXTERNAL_KEYWORD]);
+  return instance;
 }
 
-export function validatorOf(schema: JsonObject): SchemaValidator {
-  const known = compiled.get(schema);
+export function validatorOf(manifest: StageManifest, registry: StageRegistry): SchemaValidator {
+  const known = compiled.get(manifest.params);
   if (known !== undefined) return known;
-  const validate = loadAjv().compile(schema);
+  // Checking the schemas themselves would cost 30 ms more at every start; the build does that.
+  const validate = registry.validators?.()[manifest.type] ?? (ajv ??= ajvWith({ validateSchema: false, meta: false })).compile(manifest.params);
   const validator: SchemaValidator = (value) => (validate(value) ? [] : [...(validate.errors ?? [])] as readonly SchemaError[]);
-  compiled.set(schema, validator);
+  compiled.set(manifest.params, validator);
   return validator;
 }

@@ -13,7 +13,7 @@ import type { Scope } from './scope.js';
 import { EXTERNAL_KEYWORD, validatorOf } from './schema-validator.js';
 import { schemaOf } from './schema-words.js';
 import type { MapEntry, SourceNode } from './source-node.js';
-import type { StageManifest } from './stage.js';
+import type { StageManifest, StageRegistry } from './stage.js';
 
 export interface StageParameters {
   readonly params: JsonObject;
@@ -21,7 +21,7 @@ export interface StageParameters {
   readonly spans: ReadonlyMap<string, SourceSpan>;
 }
 
-export function readParameters(entry: StageEntry, manifest: StageManifest, folder: string, scope: Scope, diagnostics: Diagnostics): StageParameters {
+export function readParameters(entry: StageEntry, manifest: StageManifest, folder: string, scope: Scope, registry: StageRegistry, diagnostics: Diagnostics): StageParameters {
   const spans = new Map<string, SourceSpan>();
   const unresolved = new Set<string>();
   const given: Record<string, JsonValue> = {};
@@ -32,7 +32,7 @@ export function readParameters(entry: StageEntry, manifest: StageManifest, folde
   }
   // a copy: defaults are filled in place, and a value may be one that other stages refer to as well
   const params = structuredClone(given);
-  const errors = needsNoCheck(manifest.params, params) ? [] : validatorOf(manifest.params)(params);
+  const errors = needsNoCheck(manifest.params, params) ? [] : validatorOf(manifest, registry)(params);
   if (errors.length > 0) {
     reportParameterErrors(errors, {
       stage: entry.name, stageSpan: entry.span, type: manifest.type, schema: manifest.params, value: params, unresolved,

@@ -125,9 +125,17 @@ export interface StageManifest {
   readonly resources: StageResources;
 }
 
+/** True if the parameters are valid (defaults are filled in place); otherwise `errors` says what is wrong, as JSON Schema validators do. */
+export interface ParameterCheck {
+  (params: unknown): boolean;
+  errors?: readonly unknown[] | null;
+}
+
 export interface StageRegistry {
   readonly manifests: ReadonlyMap<string, StageManifest>;
   readonly modules: Readonly<Record<string, StageModule>>;
+  /** validate functions by stage type that the build compiled from `manifest.params`; without them they are compiled when first needed */
+  validators?(): Readonly<Record<string, ParameterCheck>>;
   /** identity of a service by name, without loading it (e.g. tensor → `onnxruntime-cpu`) */
   serviceIdentity(name: string): string;
 }

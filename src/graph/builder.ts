@@ -106,7 +106,7 @@ export class GraphBuilder implements Emitter {
     for (const [name, constant] of graph.initializers) here.set(name, this.constant(constant, this.#free(prefix + name)));
     for (const node of graph.nodes) {
       const outputs = node.outputs.map((name) => this.#free(prefix + name));
-      const copied = this.node({ ...node, outputs }, node.inputs.map((name) => (name === '' ? undefined : here.get(name))));
+      const copied = this.node({ ...node, outputs, ...(node.name === undefined ? {} : { name: prefix + node.name }) }, node.inputs.map((name) => (name === '' ? undefined : here.get(name))));
       node.outputs.forEach((name, i) => here.set(name, copied[i] as Value));
     }
     return Object.fromEntries(graph.outputs.map((output) => [output.name, here.get(output.name) as Value]));

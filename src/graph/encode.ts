@@ -15,7 +15,12 @@ const PRODUCER = 'pipeline-encoding';
 
 export function encodeModel(graph: Graph): Uint8Array {
   const body = new WireWriter();
-  for (const node of graph.nodes) body.message(GRAPH.node, encodeNode(node));
+  const names = new Set<string>();
+  for (const node of graph.nodes) {
+    // node names must be unique in the file, which a graph does not ask for: a later namesake stays nameless
+    body.message(GRAPH.node, encodeNode(node, node.name !== undefined && !names.has(node.name)));
+    if (node.name !== undefined) names.add(node.name);
+  }
   body.string(GRAPH.name, 'graph');
   for (const [name, constant] of graph.initializers) body.message(GRAPH.initializer, encodeTensor(constant, name));
   for (const input of graph.inputs) body.message(GRAPH.input, encodeValue(input));
@@ -24,11 +29,11 @@ export function encodeModel(graph: Graph): Uint8Array {
   return new WireWriter().integer(MODEL.irVersion, IR_VERSION).string(MODEL.producerName, PRODUCER).message(MODEL.graph, body).message(MODEL.opsetImport, opset).finish();
 }
 
-function encodeNode(node: Node): WireWriter {
+function encodeNode(node: Node, named: boolean): WireWriter {
   const writer = new WireWriter();
   for (const input of node.inputs) writer.string(NODE.input, input);
   for (const output of node.outputs) writer.string(NODE.output, output);
-  if (node.name !== undefined) writer.string(NODE.name, node.name);
+  if (named) writer.string(NODE.name, node.name ?? '');
   writer.string(NODE.opType, node.op);
   for (const name of Object.keys(node.attributes).sort()) {
     const kind = isOpType(node.op) ? OPERATORS[node.op].attributes[name]?.kind : undefined;

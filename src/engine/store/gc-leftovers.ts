@@ -57,8 +57,12 @@ async function sweepTemporaries(fs: FsPort, layout: Layout, sweep: Sweep, alive:
   }
 }
 
-/** A checkpoint outlives its process on purpose. It goes when its stage has a record, or when nobody touched it for the grace. */
+/**
+ * A checkpoint outlives its process on purpose. It goes when its stage has a record, or when nobody touched it for the grace; and only while
+ * nobody uses the store, because a run that has just taken an old one up shows that nowhere.
+ */
 async function sweepCheckpoints(fs: FsPort, layout: Layout, sweep: Sweep): Promise<void> {
+  if (sweep.leases.some((lease) => lease.alive)) return;
   for (const shard of await entriesOf(fs, layout.checkpoints)) {
     for (const entry of await entriesOf(fs, join(layout.checkpoints, shard.name))) {
       const path = join(layout.checkpoints, shard.name, entry.name);

@@ -1,4 +1,4 @@
-/** How much of one kind gc removed, or would remove. */
+/** Tallies of what gc removed, or would remove in a dry run: one per kind of thing. */
 export interface Removal {
   count: number;
   bytes: number;

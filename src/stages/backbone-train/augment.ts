@@ -45,9 +45,12 @@ export class Augmenter {
   readonly #options: AugmentOptions;
   readonly #random: Random;
   readonly #noise: Float32Array;
+  /** side of the pictures, pixels */
+  readonly size: number;
 
   constructor(data: LabelledPixels, options: AugmentOptions, random: Random) {
     this.#data = data;
+    this.size = data.size;
     this.#options = options;
     this.#random = random;
     const stream = random.fork('noise');

@@ -1,0 +1,35 @@
+/** Loads a pipeline file and prints everything that is wrong with it, in one go. Commands go on only with a plan. */
+import { resolve } from 'node:path';
+import type { Diagnostic } from '../engine/diagnostics.js';
+import { loadPlan } from '../engine/load-plan.js';
+import type { Plan } from '../engine/plan.js';
+import { errorJson, errorText, moreHint } from './error-output.js';
+import { EXIT } from './exit-codes.js';
+import type { Invocation } from './invocation.js';
+import { compositionOf } from './registry.js';
+import { wantsColor } from './terminal.js';
+
+export type CheckedPlan = { readonly plan: Plan } | { readonly plan?: undefined; readonly exitCode: number };
+
+export function checkedPlan(invocation: Invocation, file: string): CheckedPlan {
+  const { io, options } = invocation;
+  const { plan, diagnostics } = loadPlan(resolve(io.cwd, file), { registry: compositionOf(io).registry, set: options.set, env: io.env });
+  printDiagnostics(diagnostics, invocation);
+  if (plan !== undefined) return { plan };
+  return { exitCode: diagnostics.find(({ severity }) => severity === 'error')?.error.exitCode ?? EXIT.pipelineInvalid };
+}
+
+export function printDiagnostics(diagnostics: readonly Diagnostic[], { io, options }: Invocation): void {
+  for (const { severity, error } of diagnostics) {
+    if (options.json) {
+      io.stderr.write(`${errorJson(error, io.cwd, severity)}\n`);
+      continue;
+    }
+    const color = wantsColor(io.stderr, io.env, options.color);
+    const text = errorText(error, { cwd: io.cwd, color, debug: options.debug });
+    io.stderr.write(`${severity === 'warning' ? `warning: ${text}` : text}\n\n`);
+  }
+  const errors = diagnostics.filter(({ severity }) => severity === 'error').map(({ error }) => error);
+  const more = moreHint(errors);
+  if (!options.json && more !== undefined) io.stderr.write(`${errors.length} ${errors.length === 1 ? 'error' : 'errors'}; nothing has run. ${more}\n`);
+}

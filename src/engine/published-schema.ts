@@ -1,0 +1,130 @@
+/**
+ * The JSON Schema of pipeline files that editors use to complete, explain and check them (draft-07: what editors' YAML support knows). Made
+ * from the stage manifests at build time; the engine itself checks files with the manifests, after references are resolved. So wherever a
+ * value may be a reference this schema also allows `${…}`. The parameters of a stage are chosen by its `type`, not by one giant union.
+ */
+import type { JsonObject, JsonValue } from '../core/json.js';
+import { ENV_NAME_PATTERN, NAME_PATTERN, PARAM_NAME_PATTERN } from './pipeline-file.js';
+import { isObject, schemaOf } from './schema-words.js';
+import type { StageManifest } from './stage.js';
+import { REFERENCE_PATTERN } from './stage-inputs.js';
+import { MEMORY_PATTERN, TIME_PATTERN } from './stage-resources.js';
+
+const EXPRESSION: JsonObject = { type: 'string', pattern: '\\$\\{' };
+
+/** @param manifests in any order; the schema lists them sorted by type, so that the same types give the same bytes */
+export function publishedSchema(manifests: Iterable<StageManifest>): JsonObject {
+  const sorted = [...manifests].sort((a, b) => (a.type < b.type ? -1 : 1));
+  return {
+    $schema: 'http://json-schema.org/draft-07/schema#',
+    title: 'pipeline file',
+    description: 'A directed acyclic graph of typed stages. See docs/pipeline-file.md.',
+    type: 'object',
+    additionalProperties: false,
+    required: ['name', 'stages'],
+    properties: {
+      name: { type: 'string', pattern: NAME_PATTERN, description: 'Name of the pipeline; also of its folder under results/.' },
+      description: { type: 'string', description: 'What the pipeline is for, in a sentence or two.' },
+      seed: orExpression({ type: 'integer', default: 0, description: 'Seed of every stage that draws random numbers and has none of its own.' }),
+      env: { type: 'array', items: { type: 'string', pattern: ENV_NAME_PATTERN }, description: 'Environment variables that ${env.NAME} may read.' },
+      params: { type: 'object', propertyNames: { pattern: PARAM_NAME_PATTERN }, description: 'Parameters of the pipeline with their defaults: ${params.NAME} in the stages, --set params.NAME=value on the command line.' },
+      stages: {
+        type: 'object', minProperties: 1, propertyNames: { pattern: NAME_PATTERN },
+        description: 'Stages by name. Their order in the file does not matter.',
+        additionalProperties: { $ref: '#/definitions/stage' },
+      },
+    },
+    definitions: {
+      stage: stageSchema(sorted),
+      ...Object.fromEntries(sorted.flatMap((manifest) => [[`${manifest.type}.inputs`, inputsSchema(manifest)], [`${manifest.type}.params`, paramsSchema(manifest)]])),
+    },
+  };
+}
+
+function stageSchema(manifests: readonly StageManifest[]): JsonObject {
+  return {
+    type: 'object',
+    additionalProperties: false,
+    required: ['type'],
+    properties: {
+      type: {
+        description: 'What kind of stage this is.',
+        // a union of constants rather than an enum: editors then show the summary of each type
+        anyOf: manifests.map((manifest) => ({ const: manifest.type, description: manifest.summary })),
+      },
+      when: { anyOf: [{ type: 'boolean' }, EXPRESSION], description: 'The stage is skipped where this is false, e.g. ${params.nsd == \'\'}.' },
+      inputs: { type: 'object', description: 'Port: ${stages.NAME} or ${stages.NAME.OUTPUT}.' },
+      params: { type: 'object', description: 'Parameters of the stage.' },
+      seed: orExpression({ type: 'integer', description: 'Seed of this stage instead of the pipeline\'s.' }),
+      resources: {
+        type: 'object', additionalProperties: false, description: 'What the stage may use. Never part of its key.',
+        properties: {
+          cpus: orExpression({ type: 'integer', minimum: 1, description: 'Cores, and threads of its numerical libraries.' }),
+          memory: orExpression({ type: 'string', pattern: MEMORY_PATTERN, description: 'e.g. 4 GB' }),
+          time: orExpression({ type: 'string', pattern: TIME_PATTERN, description: 'The stage fails when it takes longer, e.g. 30 min.' }),
+          gpu: orExpression({ type: 'integer', minimum: 0, description: 'Number of GPUs.' }),
+        },
+      },
+    },
+    allOf: manifests.map((manifest) => {
+      const needed = [
+        ...(Object.values(manifest.inputs).some((port) => port.optional !== true) ? ['inputs'] : []),
+        ...(requiredOf(manifest).length > 0 ? ['params'] : []),
+      ];
+      return {
+        if: { properties: { type: { const: manifest.type } }, required: ['type'] },
+        then: {
+          properties: { inputs: { $ref: `#/definitions/${manifest.type}.inputs` }, params: { $ref: `#/definitions/${manifest.type}.params` } },
+          ...(needed.length > 0 ? { required: needed } : {}),
+        },
+      };
+    }),
+  };
+}
+
+function requiredOf(manifest: StageManifest): readonly string[] {
+  const required = manifest.params['required'];
+  // a required parameter with a default is filled in
+  return Array.isArray(required) ? (required as readonly string[]).filter((name) => schemaOf(schemaOf(manifest.params['properties'])[name])['default'] === undefined) : [];
+}
+
+function inputsSchema(manifest: StageManifest): JsonObject {
+  const ports = Object.entries(manifest.inputs);
+  return {
+    type: 'object',
+    additionalProperties: false,
+    properties: Object.fromEntries(ports.map(([name, port]) => [name, { type: 'string', pattern: REFERENCE_PATTERN, description: `${port.type}${port.optional === true ? ' (optional)' : ''}: ${port.description}` }])),
+    required: ports.filter(([, port]) => port.optional !== true).map(([name]) => name),
+  };
+}
+
+function paramsSchema(manifest: StageManifest): JsonObject {
+  const { required, ...rest } = relax(manifest.params);
+  const needed = requiredOf(manifest);
+  return { ...rest, description: manifest.summary, ...(required !== undefined && needed.length > 0 ? { required: needed } : {}) };
+}
+
+/** The same schema with `${…}` allowed in place of every value inside it. */
+function relax(schema: JsonObject): JsonObject {
+  const result: Record<string, JsonValue> = { ...schema };
+  if (isObject(schema['properties'])) result['properties'] = Object.fromEntries(Object.entries(schema['properties']).map(([name, child]) => [name, orExpression(schemaOf(child))]));
+  for (const keyword of ['items', 'additionalProperties'] as const) {
+    const child = schema[keyword];
+    if (isObject(child)) result[keyword] = orExpression(child);
+    else if (Array.isArray(child)) result[keyword] = (child as readonly JsonValue[]).map((each) => orExpression(schemaOf(each)));
+  }
+  for (const keyword of ['anyOf', 'oneOf', 'allOf'] as const) {
+    const children = schema[keyword];
+    if (Array.isArray(children)) result[keyword] = (children as readonly JsonValue[]).map((each) => relax(schemaOf(each)));
+  }
+  return result;
+}
+
+function orExpression(schema: JsonObject): JsonObject {
+  const { description, default: fallback, ...rest } = relax(schema);
+  return {
+    ...(description === undefined ? {} : { description }),
+    ...(fallback === undefined ? {} : { default: fallback }),
+    anyOf: [rest, EXPRESSION],
+  };
+}

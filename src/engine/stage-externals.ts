@@ -1,0 +1,73 @@
+/**
+ * The outside files of a stage: which ones it will read, what is in them, and whether they stayed as they were. The list comes from a light
+ * module of the stage type; nothing else of a stage is loaded to find a key.
+ */
+import type { Digest } from '../core/digest.js';
+import { PipelineError } from '../core/errors.js';
+import { checkFileName } from './artifact-name.js';
+import type { ExternalDigest, ExternalDigests } from './external-digests.js';
+import type { PlannedStage } from './plan.js';
+import type { ExternalFile, StageRegistry } from './stage.js';
+
+export interface KnownExternal extends ExternalFile {
+  readonly content: ExternalDigest;
+}
+
+/** In the order of the stage type. Errors: E_EXTERNAL_MISSING and what else the stage type says; E_DATA for a name that is listed twice. */
+export async function listExternals(stage: PlannedStage, registry: StageRegistry): Promise<readonly ExternalFile[]> {
+  const { type } = stage.manifest;
+  const module = Object.hasOwn(registry.modules, type) ? registry.modules[type] : undefined;
+  if (module?.externals === undefined) return [];
+  const list = await module.externals();
+  const files = await list(stage.params);
+  const seen = new Set<string>();
+  for (const { name } of files) {
+    checkFileName(name);
+    if (seen.has(name)) {
+      throw new PipelineError('E_DATA', `"${name}" is listed twice among the outside files of "${stage.name}"`, {
+        facts: { expected: 'every logical name once', found: 'the name twice', type },
+        hint: 'Correct the list of externals of the stage type.',
+      });
+    }
+    seen.add(name);
+  }
+  return files;
+}
+
+export interface DigestOptions {
+  readonly signal: AbortSignal;
+  /** bytes read of all the files that have to be read; not called if all are known */
+  onProgress(done: number, total: number): void;
+}
+
+/** Reads what is not known yet, one file after the other (a disk is fastest so). */
+export async function digestExternals(files: readonly ExternalFile[], digests: ExternalDigests, sizeOf: (path: string) => number, options: DigestOptions): Promise<KnownExternal[]> {
+  const unknown = files.filter(({ path }) => digests.known(path) === undefined);
+  const total = unknown.reduce((sum, { path }) => sum + sizeOf(path), 0);
+  const pending = new Set(unknown.map(({ path }) => path));
+  let before = 0;
+  const known: KnownExternal[] = [];
+  for (const file of files) {
+    options.signal.throwIfAborted();
+    const onBytes = (done: number): void => options.onProgress(before + done, total);
+    const content = await digests.digest(file.path, pending.has(file.path) ? onBytes : undefined, options.signal);
+    if (pending.delete(file.path)) before += content.size;
+    known.push({ ...file, content });
+  }
+  return known;
+}
+
+export function externalContents(known: readonly KnownExternal[]): Record<string, Digest> {
+  return Object.fromEntries(known.map(({ name, content }) => [name, content.digest]));
+}
+
+/** E_INPUT_CHANGED naming the file if one does not have the content any more that the key was made from. */
+export async function assertUnchanged(stage: string, known: Iterable<KnownExternal>, digests: ExternalDigests): Promise<void> {
+  for (const { name, path, content } of known) {
+    if (await digests.unchanged(path, content)) continue;
+    throw new PipelineError('E_INPUT_CHANGED', `"${name}" changed while "${stage}" was using it`, {
+      facts: { expected: `the content that was there when the stage was planned (${content.size} bytes)`, found: 'other content or another file', path },
+      hint: 'Wait until the file is complete and run again; nothing of this run of the stage was cached.',
+    });
+  }
+}

@@ -1,0 +1,71 @@
+/**
+ * What the engine and a worker process tell each other, and the description of one stage's work that crosses between them. Structured-clone
+ * data only. The same job runs inline in the engine's process, so nothing here depends on there being a second process.
+ */
+import type { Digest } from '../core/digest.js';
+import type { SerializedError } from '../core/errors.js';
+import type { JsonObject } from '../core/json.js';
+import type { Artifact, ArtifactFile } from './artifact.js';
+import type { RunEvent } from './events.js';
+import type { StageKey } from './record.js';
+import type { StageResources } from './stage.js';
+import type { Store } from './store/store.js';
+
+/** An outside file with the content that the key was made from. */
+export interface JobExternal {
+  readonly name: string;
+  readonly path: string;
+  readonly digest: Digest;
+  readonly size: number;
+}
+
+export interface StageJob {
+  /** its name in the pipeline: for messages only */
+  readonly stage: string;
+  readonly type: string;
+  /** what the manifest says; the loaded code has to agree */
+  readonly version: number;
+  readonly key: StageKey;
+  readonly params: JsonObject;
+  /** port → verified artifact; an unconnected optional port is absent */
+  readonly inputs: Readonly<Record<string, Artifact>>;
+  readonly outputPorts: readonly string[];
+  readonly externals: readonly JobExternal[];
+  /** where the outside files of the inputs lie */
+  readonly outside: Readonly<Record<Digest, string>>;
+  /** seed text for `context.random`; null for types that draw nothing */
+  readonly seed: string | null;
+  readonly needs: readonly string[];
+  /** service → numeric family, as the key has it */
+  readonly services: Readonly<Record<string, string>>;
+  readonly resources: StageResources;
+  /** private folder for outputs being made */
+  readonly staging: string;
+  readonly store: { readonly directory: string; readonly mode: Store['mode']; readonly scratch?: string };
+}
+
+/** Files of one output; their bytes are durable in the store when this is handed over. */
+export interface MadeOutput {
+  readonly files: readonly ArtifactFile[];
+  readonly restricted: boolean;
+}
+
+export interface StageResult {
+  readonly outputs: Readonly<Record<string, MadeOutput>>;
+  readonly metrics: Readonly<Record<string, number>>;
+}
+
+/** What a stage says while it runs. */
+export type StageSignal =
+  | { readonly kind: 'progress'; readonly done: number; readonly total: number; readonly note?: string }
+  | { readonly kind: 'log'; readonly level: 'info' | 'warning'; readonly text: string };
+
+export type ToWorker =
+  | { readonly kind: 'run'; readonly job: StageJob }
+  | { readonly kind: 'abort'; readonly reason: SerializedError };
+
+export type FromWorker =
+  | StageSignal
+  | { readonly kind: 'damaged'; readonly event: Extract<RunEvent, { kind: 'store.damaged' }> }
+  | { readonly kind: 'done'; readonly result: StageResult }
+  | { readonly kind: 'failed'; readonly error: SerializedError };

@@ -1,0 +1,2 @@
+/** @module Solvers that run on tensor graphs: what stages may call without knowing how it is computed. */
+export { crossValidatedRidge, type RidgeFit, type RidgeOptions, type ScoreKind } from './ridge/cross-validated-ridge.js';

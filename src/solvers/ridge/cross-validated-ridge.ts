@@ -1,0 +1,126 @@
+/**
+ * Ridge regression with a penalty of its own for every target, chosen by cross-validation over given folds and refitted on all rows. Scaling is
+ * fitted inside each fold. Targets pass in tiles, so no array of rows × targets × penalties ever exists. Knows no image, voxel or file.
+ */
+import { PipelineError } from '../../core/errors.js';
+import type { Tensor } from '../../core/tensor.js';
+import type { TensorService } from '../../core/tensor-service.js';
+import { checkedAlphas, checkedFolds, constantColumns, requireFinite } from './check-input.js';
+import { ProgramCache } from './program-cache.js';
+import { refit } from './refit.js';
+import { scoreFold, type ScoreKind } from './score-fold.js';
+import { chooseAlphas } from './choose-alphas.js';
+import { systemShape, type RidgeForm } from './system.js';
+
+export type { ScoreKind } from './score-fold.js';
+
+export interface RidgeOptions {
+  /** penalties; the objective is ‖y − Xw − b‖² + α‖w‖² over standardised features, as scikit-learn's */
+  readonly alphas: readonly number[];
+  /** int32 [row]: number of the fold that holds the row out, 0 … F−1. Rows of one image must share a fold. */
+  readonly folds: Int32Array;
+  /** divide features by their standard deviation over the training rows (default true) */
+  readonly standardize?: boolean;
+  /** subtract training means of features and targets (default true) */
+  readonly intercept?: boolean;
+  /** what is compared between penalties, as a mean over folds: negative mean squared error (default), r² about the held-out mean, or Pearson's r */
+  readonly score?: ScoreKind;
+  /** `auto` (default): dual where rows are fewer than features */
+  readonly form?: 'auto' | RidgeForm;
+  /** targets at a time (default 4096): bounds memory */
+  readonly tile?: number;
+  readonly progress?: (done: number, total: number) => void;
+  readonly signal?: AbortSignal;
+}
+
+export interface RidgeFit {
+  /** float32 [feature, target], in units of the raw features */
+  readonly weights: Float32Array;
+  /** float32 [target] */
+  readonly intercept: Float32Array;
+  /** float64 [target]: chosen penalty; NaN where none could be (constant targets) */
+  readonly alpha: Float64Array;
+  /** float32 [target]: score of the chosen penalty; NaN where none could be chosen */
+  readonly cvScore: Float32Array;
+  /** float32 [alpha, target] */
+  readonly cvScores: Float32Array;
+  /** ascending */
+  readonly alphas: Float64Array;
+  /** float64 [feature], over all rows */
+  readonly featureMean: Float64Array;
+  /** float64 [feature], over all rows; 0 for constant features, whose weights are 0 */
+  readonly featureScale: Float64Array;
+  /** targets that chose the smallest or the largest of several penalties: the grid may be too narrow for them */
+  readonly edgeCount: { readonly lowest: number; readonly highest: number };
+  readonly constantFeatures: number;
+  /** targets without variance: weights 0, intercept their value */
+  readonly constantTargets: number;
+  readonly form: RidgeForm;
+}
+
+const DEFAULT_TILE = 4096;
+
+/**
+ * w_v = argmin ‖ỹ_v − X̃ w‖² + α_v ‖w‖² with α_v = argmax over the grid of the mean over folds of the held-out score; the larger penalty wins an exact tie.
+ * @shape x: float32 [row, feature]; y: float32 [row, target]
+ * Constant features get weight 0; constant targets get weight 0 and a NaN score, and are counted.
+ * Errors: E_DATA for NaN or infinities (first place and count), shapes that do not match, unusable folds or penalties; E_CANCELLED through `signal`.
+ * @source scikit-learn 1.5 `Ridge` for the objective; himalaya `RidgeCV` for the choice per target
+ */
+export async function crossValidatedRidge(service: TensorService, x: Tensor<'float32'>, y: Tensor<'float32'>, options: RidgeOptions): Promise<RidgeFit> {
+  const [rows, features, targets] = checkedShapes(x, y);
+  const alphas = checkedAlphas(options.alphas);
+  const folds = checkedFolds(options.folds, rows);
+  requireFinite('features', x, ['row', 'feature']);
+  requireFinite('targets', y, ['row', 'target']);
+  const intercept = options.intercept ?? true;
+  const scaling = { centre: intercept, scale: options.standardize ?? true };
+  const kind = options.score ?? 'negative-mse';
+  const tile = Math.max(1, options.tile ?? DEFAULT_TILE);
+  const longestTraining = rows - folds.reduce((least, fold) => Math.min(least, fold.length), rows);
+  const formFor = (training: number): RidgeForm => (options.form === undefined || options.form === 'auto' ? (training < features ? 'dual' : 'primal') : options.form);
+
+  const programs = new ProgramCache(service, options.signal);
+  try {
+    const tiles = Math.ceil(targets / tile);
+    const total = folds.length * tiles * alphas.length + targets;
+    let done = 0;
+    const advance = (by: number): void => {
+      done += by;
+      options.progress?.(done, total);
+    };
+    const scores = new Float64Array(alphas.length * targets);
+    const counts = new Int32Array(targets);
+    const shape = systemShape(formFor(longestTraining), longestTraining, features);
+    for (const held of folds) {
+      await scoreFold(programs, { x: x.data, y: y.data, targets, held, folds, shape, scaling, alphas, kind, tile, scores, counts, advance: () => advance(1) });
+    }
+    await programs.dispose();
+
+    const constant = constantColumns(y);
+    const choice = chooseAlphas(scores, counts, alphas, constant);
+    const form = formFor(rows);
+    const fit = await refit(programs, { x: x.data, y: y.data, targets, shape: systemShape(form, rows, features), rows, scaling, alphas, choice: choice.index, tile, advance });
+    const { mean, scale } = fit.moments;
+    return {
+      weights: fit.weights, intercept: fit.intercept, alpha: choice.alpha, cvScore: choice.score, cvScores: Float32Array.from(scores), alphas,
+      featureMean: mean, featureScale: scale, edgeCount: choice.edgeCount, form,
+      constantFeatures: constantColumns(x).reduce((sum, one) => sum + one, 0),
+      constantTargets: constant.reduce((sum, one) => sum + one, 0),
+    };
+  } finally {
+    await programs.dispose();
+  }
+}
+
+function checkedShapes(x: Tensor<'float32'>, y: Tensor<'float32'>): [rows: number, features: number, targets: number] {
+  const [rows, features] = x.shape;
+  const [targetRows, targets] = y.shape;
+  if (x.shape.length !== 2 || y.shape.length !== 2 || rows !== targetRows || !rows || !features || !targets) {
+    throw new PipelineError('E_DATA', 'features and targets of a ridge fit do not match', {
+      facts: { expected: 'features [rows, p] and targets [rows, v], none of them 0', found: `[${x.shape.join(', ')}] and [${y.shape.join(', ')}]` },
+      hint: 'Give both the same rows in the same order.',
+    });
+  }
+  return [rows, features, targets];
+}
