@@ -174,11 +174,14 @@ export function scanYaml(places: Places, diagnostics: Diagnostics): boolean {
   return sound;
 }
 
+const INDICATORS = new Set(['-', '?', ':']);
+
 /** An upper bound of how deep the parser would nest: open brackets, plus block collections counted by the columns at which they stand. */
 class DepthMeter {
   #flow = 0;
   #column = 0;
   #lineIsEmpty = true;
+  #afterKey = false;
   readonly #columns: number[] = [];
 
   get inFlow(): boolean {
@@ -188,12 +191,15 @@ class DepthMeter {
   see(token: string, scalar: boolean): number {
     const newline = token.lastIndexOf('\n');
     const blank = !scalar && (token.trim() === '' || token.startsWith('#'));
-    if (!blank && this.#flow === 0 && token !== ':') this.#enterColumn();
+    // the ":" behind a key opens nothing; one at the start of a line, or behind another indicator, is an entry with an empty key
+    if (!blank && this.#flow === 0 && !(token === ':' && !scalar && this.#afterKey)) this.#enterColumn();
+    if (!blank) this.#afterKey = scalar || !INDICATORS.has(token);
     if (!scalar && (token === '[' || token === '{')) this.#flow += 1;
     if (!scalar && (token === ']' || token === '}')) this.#flow = Math.max(0, this.#flow - 1);
     if (newline >= 0) {
       this.#column = token.length - newline - 1;
       this.#lineIsEmpty = true;
+      this.#afterKey = false;
     } else {
       this.#column += token.length;
       if (!blank) this.#lineIsEmpty = false;
