@@ -9,7 +9,7 @@ import type { Value } from '../ir.js';
 import { cast } from '../layers.js';
 
 /** Largest slope with finite products for |v| <= 1; float32's maximum is 3.4e38. */
-const STEP_SLOPE = 3e38;
+export const STEP_SLOPE = 3e38;
 
 /** 1 where v > 0, else 0. */
 export function stepMask(b: Emitter, v: Value): Value {

@@ -67,7 +67,7 @@ export async function refit(programs: ProgramCache, task: RefitTask): Promise<Re
     storeWeights(w, shape.form === 'dual' ? shape.features : shape.size, members, moments, weights, intercept, targets);
     task.advance(members.length);
   }
-  task.advance(targets - usable.length);
+  if (usable.length < targets) task.advance(targets - usable.length);
   return { moments, weights, intercept };
 }
 
