@@ -58,7 +58,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       SET,
       { flags: '--jobs <n>', description: 'cores to use (default: all)' },
       { flags: '--keep-going', description: 'after a failure go on with the stages that do not depend on it' },
-      { flags: '--force <stages>', description: 'run again even if stored: --force for all stages, --force=dream,evaluate for some' },
+      { flags: '--force [stages]', description: 'run again even if stored: --force for all stages, --force=dream,evaluate for some' },
       CACHE_MODE,
       RESULTS,
     ],

@@ -18,7 +18,7 @@ export function shortHelp(style: Style): string {
     DESCRIPTION,
     '',
     style.bold('EXAMPLES'),
-    ...columns([
+    ...exampleLines([
       ['pipeline run pipelines/face-rois.yaml', 'run it, only what changed'],
       ['pipeline plan pipelines/face-rois.yaml', 'what would run?'],
     ]),
@@ -75,7 +75,7 @@ export function usage(command: CommandSpec): string {
 }
 
 function optionLines(options: readonly OptionSpec[]): string[] {
-  return columns(options.map(({ flags, description }) => [flags, description]));
+  return columns(options.map(({ flags, description }) => [flags.replace(/ \[(\w+)\]$/, '[=$1]'), description]));
 }
 
 function exampleLines(examples: readonly (readonly [string, string])[]): string[] {

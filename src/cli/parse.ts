@@ -71,8 +71,8 @@ function unknownCommand(words: readonly string[]): PipelineError {
   const [first = ''] = words;
   const inGroup = COMMANDS.filter(({ name }) => name.startsWith(`${first} `)).map(({ name }) => name);
   if (inGroup.length > 0) {
-    const found = words[1] === undefined ? 'nothing' : `"${words[1]}"`;
-    return new PipelineError('E_USAGE', `"${first}" needs to be told what to do`, { facts: { expected: inGroup.join(', '), found }, hint: `run: pipeline ${inGroup[0] as string}` });
+    if (words[1] !== undefined) return new PipelineError('E_USAGE', `"${first} ${words[1]}" is not a command`, { hint: suggestion(`${first} ${words[1]}`, inGroup, 'run: pipeline --help') });
+    return new PipelineError('E_USAGE', `"${first}" needs to be told what to do`, { facts: { expected: inGroup.join(', '), found: 'nothing' }, hint: `run: pipeline ${inGroup[0] as string}` });
   }
   if (first === '') return new PipelineError('E_USAGE', 'no command was given', { hint: 'run: pipeline --help' });
   return new PipelineError('E_USAGE', `"${first}" is not a command`, { hint: suggestion(first, COMMANDS.map(({ name }) => name), 'run: pipeline --help') });

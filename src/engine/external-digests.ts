@@ -57,9 +57,9 @@ export class ExternalDigests {
   }
 
   /** Errors: E_EXTERNAL_MISSING; E_INPUT_CHANGED if the file changed while it was read; E_STORE_IO. Rejects with the signal's reason. */
-  digest(path: string, onProgress?: (done: number, total: number) => void, signal?: AbortSignal): Promise<ExternalDigest> {
+  async digest(path: string, onProgress?: (done: number, total: number) => void, signal?: AbortSignal): Promise<ExternalDigest> {
     const known = this.known(path);
-    if (known !== undefined) return Promise.resolve(known);
+    if (known !== undefined) return known;
     const running = this.#reading.get(path);
     if (running !== undefined) return running;
     const started = this.#read(path, onProgress, signal).finally(() => this.#reading.delete(path));
@@ -99,7 +99,7 @@ export class ExternalDigests {
 
   async #read(path: string, onProgress: ((done: number, total: number) => void) | undefined, signal: AbortSignal | undefined): Promise<ExternalDigest> {
     return withStoreErrors(this.#fs, 'reading an outside file', path, async () => {
-      const began = Date.now();
+      const began = this.#fs.now();
       const file = await this.#fs.open(path, 'r');
       try {
         const stats = await file.stat();

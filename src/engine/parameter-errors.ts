@@ -67,8 +67,8 @@ function reportUnknown(error: SchemaError, pointer: string, context: ParameterCo
   const known = Object.keys(schemaOf(parentSchema(error, context.schema)['properties']));
   const guess = nearest(name, known);
   if (guess !== undefined) misspelt.add(`${error.instancePath}/${escapePointer(guess)}`);
-  const where = error.instancePath === '' ? `stage type "${context.type}"` : `parameter "${named(error.instancePath)}"`;
-  diagnostics.error('E_UNKNOWN_PARAMETER', `"${name}" is not a parameter of ${where}`, {
+  const what = error.instancePath === '' ? `a parameter of stage type "${context.type}"` : `a part of parameter "${named(error.instancePath)}"`;
+  diagnostics.error('E_UNKNOWN_PARAMETER', `"${name}" is not ${what}`, {
     facts: { stage: context.stage },
     hint: suggestion(name, known, 'remove it: there are no parameters here'),
     span: context.keySpan(pointer),

@@ -7,7 +7,7 @@ import type { SourceSpan } from '../core/source-span.js';
 import type { Diagnostics } from './diagnostics.js';
 import { describeNode, FORBIDDEN_NAMES } from './source-node.js';
 import type { MapEntry, MapNode, SourceNode } from './source-node.js';
-import { suggestion } from './suggest.js';
+import { nearest, suggestion } from './suggest.js';
 
 export interface StageEntry {
   readonly name: string;
@@ -49,8 +49,8 @@ export function readPipelineFile(root: SourceNode, diagnostics: Diagnostics): Pi
     return undefined;
   }
   read.knownFields(root, PIPELINE_FIELDS, 'the pipeline file');
-  const name = read.required(root, 'name', 'the pipeline file', root.span);
-  const stages = read.required(root, 'stages', 'the pipeline file', root.span);
+  const name = read.required(root, 'name', PIPELINE_FIELDS, 'the pipeline file', root.span);
+  const stages = read.required(root, 'stages', PIPELINE_FIELDS, 'the pipeline file', root.span);
   const description = root.entries.get('description')?.value;
   const seed = root.entries.get('seed')?.value;
   return {
@@ -77,9 +77,11 @@ class Reader {
     }
   }
 
-  required(map: MapNode, field: string, where: string, span: SourceSpan): SourceNode | undefined {
+  required(map: MapNode, field: string, fields: readonly string[], where: string, span: SourceSpan): SourceNode | undefined {
     const entry = map.entries.get(field);
-    if (entry === undefined) this.diagnostics.error('E_MISSING_FIELD', `"${field}" is missing in ${where}`, { hint: `add ${field}:`, span });
+    // a misspelt field is one mistake, not two
+    const misspelt = [...map.entries.keys()].some((key) => !fields.includes(key) && nearest(key, fields) === field);
+    if (entry === undefined && !misspelt) this.diagnostics.error('E_MISSING_FIELD', `"${field}" is missing in ${where}`, { hint: `add ${field}:`, span });
     return entry?.value;
   }
 
@@ -144,7 +146,7 @@ class Reader {
       return { name, span, type: '', typeSpan: span, inputs: EMPTY, params: EMPTY, resources: EMPTY };
     }
     this.knownFields(value, STAGE_FIELDS, where);
-    const type = this.required(value, 'type', where, span);
+    const type = this.required(value, 'type', STAGE_FIELDS, where, span);
     const field = (key: 'inputs' | 'params' | 'resources'): ReadonlyMap<string, MapEntry> => this.map(value.entries.get(key)?.value, `"${key}" of ${where}`);
     const when = value.entries.get('when')?.value;
     const seed = value.entries.get('seed')?.value;

@@ -36,14 +36,14 @@ export function inWords(schema: JsonObject): string {
     case 'number':
       return `${type === 'integer' ? 'an integer' : 'a number'}${range(schema)}`;
     case 'string':
-      return `text${lengths(schema, 'minLength', 'maxLength', 'characters')}${typeof schema['pattern'] === 'string' ? ` that matches ${schema['pattern']}` : ''}`;
+      return `text${lengths(schema, 'minLength', 'maxLength', ' with', 'characters')}${typeof schema['pattern'] === 'string' ? ` that matches ${schema['pattern']}` : ''}`;
     case 'boolean':
       return 'true or false';
     case 'null':
       return 'null';
     case 'array': {
       const items = isObject(schema['items']) ? ` of ${inWords(schema['items']).replace(/^an? /, '')}` : '';
-      return `a list${items}${lengths(schema, 'minItems', 'maxItems', 'items')}${schema['uniqueItems'] === true ? ', all different' : ''}`;
+      return `a list${items}${lengths(schema, 'minItems', 'maxItems', ', with', 'items')}${schema['uniqueItems'] === true ? ', all different' : ''}`;
     }
     case 'object':
       return 'a map';
@@ -66,10 +66,10 @@ function range(schema: JsonObject): string {
   return `${both === '' ? '' : ` ${both}`}${multiple}`;
 }
 
-function lengths(schema: JsonObject, least: string, most: string, unit: string): string {
-  const low = schema[least];
-  const high = schema[most];
-  if (low !== undefined && high !== undefined) return low === high ? ` with ${String(low)} ${unit}` : ` with ${String(low)} to ${String(high)} ${unit}`;
-  if (low !== undefined) return ` with at least ${String(low)} ${unit}`;
-  return high !== undefined ? ` with at most ${String(high)} ${unit}` : '';
+function lengths(schema: JsonObject, least: string, most: string, joint: string, unit: string): string {
+  const [low, high] = [schema[least] ?? 0, schema[most]];
+  if (low === 1 && high === undefined) return unit === 'characters' ? ' that is not empty' : ', not empty';
+  if (high === undefined) return low === 0 ? '' : `${joint} at least ${String(low)} ${unit}`;
+  if (low === high) return `${joint} ${String(low)} ${unit}`;
+  return low === 0 ? `${joint} at most ${String(high)} ${unit}` : `${joint} ${String(low)} to ${String(high)} ${unit}`;
 }

@@ -2,6 +2,7 @@
  * The outside files of a stage: which ones it will read, what is in them, and whether they stayed as they were. The list comes from a light
  * module of the stage type; nothing else of a stage is loaded to find a key.
  */
+import { statSync } from 'node:fs';
 import type { Digest } from '../core/digest.js';
 import { PipelineError } from '../core/errors.js';
 import { checkFileName } from './artifact-name.js';
@@ -41,9 +42,9 @@ export interface DigestOptions {
 }
 
 /** Reads what is not known yet, one file after the other (a disk is fastest so). */
-export async function digestExternals(files: readonly ExternalFile[], digests: ExternalDigests, sizeOf: (path: string) => number, options: DigestOptions): Promise<KnownExternal[]> {
+export async function digestExternals(files: readonly ExternalFile[], digests: ExternalDigests, options: DigestOptions): Promise<KnownExternal[]> {
   const unknown = files.filter(({ path }) => digests.known(path) === undefined);
-  const total = unknown.reduce((sum, { path }) => sum + sizeOf(path), 0);
+  const total = unknown.reduce((sum, { path }) => sum + statSync(path).size, 0);
   const pending = new Set(unknown.map(({ path }) => path));
   let before = 0;
   const known: KnownExternal[] = [];

@@ -1,7 +1,7 @@
 /**
  * What stands between a file and the YAML parser. Refuses, before anything recursive looks at the text: what is no regular file, more than
- * 1 MiB, bytes that are no UTF-8, control characters, more than 64 levels, directives other than `%YAML 1.2`, second documents and tags
- * beyond the core ones. The scan uses the parser's own lexer, which is iterative: some 900 nested brackets parsed twice abort a Node 20
+ * 1 MiB, bytes that are no UTF-8, control characters, more than 64 levels, directives other than `%YAML 1.2`, and tags beyond the core
+ * ones. The scan uses the parser's own lexer, which is iterative: some 900 nested brackets parsed twice abort a Node 20
  * process from inside V8's regular expressions, and no try/catch stops that.
  */
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
@@ -134,17 +134,12 @@ export function scanYaml(places: Places, diagnostics: Diagnostics): boolean {
     diagnostics.error(code, message, { hint, span: places.span(start, end) });
   };
   const depth = new DepthMeter();
-  let documents = 0;
   let offset = 0;
   let scalar = false;
   let previous = '';
   for (const token of new Lexer().lex(text)) {
     if (!scalar && (token === SCALAR_FOLLOWS || token === DOCUMENT_START || token === FLOW_ERROR_END)) {
       scalar = token === SCALAR_FOLLOWS;
-      if (token === DOCUMENT_START) {
-        documents += 1;
-        if (documents === 2) refuse('E_YAML_FORBIDDEN', 'a pipeline file holds one document', 'remove the second "---" and what follows', offset, offset + 3);
-      }
       continue;
     }
     const end = offset + token.length;

@@ -39,7 +39,11 @@ function reportSyntax(places: Places, document: Document.Parsed, diagnostics: Di
     // several errors of one line are one mistake
     if (seen.has(span.line) || seen.size === MAX_SYNTAX_ERRORS) continue;
     seen.add(span.line);
-    const message = problem.message.charAt(0).toLowerCase() + problem.message.slice(1);
+    if (problem.code === 'MULTIPLE_DOCS') {
+      diagnostics.error('E_YAML_FORBIDDEN', 'a pipeline file holds one document', { hint: 'remove this "---" and what follows, or put it into a file of its own', span });
+      continue;
+    }
+    const message = (problem.message.charAt(0).toLowerCase() + problem.message.slice(1)).replace('"quote', 'double quote').replace("'quote", 'single quote');
     diagnostics.error('E_YAML_SYNTAX', message, { hint: syntaxHint(problem.code, lines[span.line - 1] ?? ''), span });
   }
 }
@@ -110,8 +114,8 @@ class Converter {
   #key(node: Node): string | undefined {
     const span = this.#span(node);
     if (!isScalar(node) || typeof node.value !== 'string') {
-      const shown = isScalar(node) && node.source !== undefined && node.source !== '' ? `"${node.source}"` : 'this';
-      this.diagnostics.error('E_YAML_FORBIDDEN', `key ${shown} is not text`, { facts: { expected: 'text', found: isScalar(node) ? (node.value === null ? 'null' : typeof node.value === 'boolean' ? 'true or false' : 'number') : 'a list, map or alias' }, hint: 'put the key in quotes', span });
+      const shown = isScalar(node) && node.source !== undefined && node.source !== '' ? `key "${node.source}"` : 'a key';
+      this.diagnostics.error('E_YAML_FORBIDDEN', `${shown} is not text`, { facts: { expected: 'text', found: isScalar(node) ? (node.value === null ? 'null' : typeof node.value === 'boolean' ? 'true or false' : 'number') : 'a list, map or alias' }, hint: 'put the key in quotes', span });
       return undefined;
     }
     if (node.value === '<<' && node.type === 'PLAIN') {

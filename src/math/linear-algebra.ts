@@ -29,7 +29,6 @@ function dot(a: Float64Array, aOffset: number, b: Float64Array, bOffset: number,
  */
 export function choleskyInverse(a: Float64Array, n: number): Float64Array {
   const lower = new Float64Array(n * n);
-  const inverse = new Float64Array(n * n);
   for (let i = 0; i < n; i += 1) {
     for (let j = 0; j <= i; j += 1) {
       const rest = (a[i * n + j] as number) - dot(lower, i * n, lower, j * n, 0, j);
@@ -46,16 +45,14 @@ export function choleskyInverse(a: Float64Array, n: number): Float64Array {
       lower[i * n + i] = Math.sqrt(rest);
     }
   }
-  // Row i of the inverse: (e_i − Σ_{k<i} L[i,k]·inverse[k,:]) / L[i,i].
-  for (let i = 0; i < n; i += 1) {
-    for (let k = 0; k < i; k += 1) {
-      const factor = lower[i * n + k] as number;
-      for (let j = 0; j <= k; j += 1) inverse[i * n + j] = (inverse[i * n + j] as number) - factor * (inverse[k * n + j] as number);
-    }
-    const pivot = 1 / (lower[i * n + i] as number);
-    for (let j = 0; j < i; j += 1) inverse[i * n + j] = (inverse[i * n + j] as number) * pivot;
-    inverse[i * n + i] = pivot;
+  // Column j of the inverse, from its diagonal down: inverse[i,j] = −Σ_{k=j}^{i−1} L[i,k]·inverse[k,j] / L[i,i]; columns are kept as rows to be contiguous.
+  const columns = new Float64Array(n * n);
+  for (let j = 0; j < n; j += 1) {
+    columns[j * n + j] = 1 / (lower[j * n + j] as number);
+    for (let i = j + 1; i < n; i += 1) columns[j * n + i] = -dot(lower, i * n, columns, j * n, j, i) / (lower[i * n + i] as number);
   }
+  const inverse = new Float64Array(n * n);
+  for (let j = 0; j < n; j += 1) for (let i = j; i < n; i += 1) inverse[i * n + j] = columns[j * n + i] as number;
   return inverse;
 }
 
@@ -91,6 +88,31 @@ export interface PanelFactor {
   readonly r: Float64Array;
 }
 
+/** Columns c … c+3 less τ·v·(vᵀ·column) for v = column j from row j down: four at once read v a quarter as often. */
+function reflectFourColumns(columns: Float64Array, m: number, j: number, c: number, tau: number): void {
+  const v = j * m;
+  const [c0, c1, c2, c3] = [c * m, (c + 1) * m, (c + 2) * m, (c + 3) * m];
+  let [s0, s1, s2, s3] = [0, 0, 0, 0];
+  for (let i = j; i < m; i += 1) {
+    const x = columns[v + i] as number;
+    s0 += x * (columns[c0 + i] as number);
+    s1 += x * (columns[c1 + i] as number);
+    s2 += x * (columns[c2 + i] as number);
+    s3 += x * (columns[c3 + i] as number);
+  }
+  s0 *= tau;
+  s1 *= tau;
+  s2 *= tau;
+  s3 *= tau;
+  for (let i = j; i < m; i += 1) {
+    const x = columns[v + i] as number;
+    columns[c0 + i] = (columns[c0 + i] as number) - s0 * x;
+    columns[c1 + i] = (columns[c1 + i] as number) - s1 * x;
+    columns[c2 + i] = (columns[c2 + i] as number) - s2 * x;
+    columns[c3 + i] = (columns[c3 + i] as number) - s3 * x;
+  }
+}
+
 /**
  * Householder QR of a tall panel in compact form: (I − V T Vᵀ)ᵀ·panel = [R; 0]. A column that is already zero below the diagonal keeps its
  * value (its reflector is the identity).
@@ -117,12 +139,16 @@ export function panelQr(panel: Float64Array, m: number, b: number): PanelFactor 
     }
     columns[at + j] = 1;
     r[j * b + j] = diagonal;
-    for (let c = j + 1; c < b; c += 1) {
+    let c = j + 1;
+    for (; c + 3 < b; c += 4) reflectFourColumns(columns, m, j, c, tau[j] as number);
+    for (; c < b; c += 1) {
       const other = c * m;
       const factor = (tau[j] as number) * dot(columns, at, columns, other, j, m);
       for (let i = j; i < m; i += 1) columns[other + i] = (columns[other + i] as number) - factor * (columns[at + i] as number);
-      r[j * b + c] = columns[other + j] as number;
-      columns[other + j] = 0; // above the diagonal of V from here on
+    }
+    for (c = j + 1; c < b; c += 1) {
+      r[j * b + c] = columns[c * m + j] as number;
+      columns[c * m + j] = 0; // above the diagonal of V from here on
     }
   }
   for (let j = 0; j < b; j += 1) {

@@ -1,2 +1,4 @@
 /** @module Solvers that run on tensor graphs: what stages may call without knowing how it is computed. */
+export { bootstrapCorrelations } from './bootstrap-correlation.js';
 export { crossValidatedRidge, type RidgeFit, type RidgeOptions, type ScoreKind } from './ridge/cross-validated-ridge.js';
+export { predictTargets } from './predict.js';

@@ -115,4 +115,7 @@ export class FaultFs implements FsPort {
     this.#step('statfs', path);
     return this.#inner.freeBytes(path);
   }
+  now() {
+    return this.#inner.now();
+  }
 }

@@ -1,5 +1,5 @@
 /** A store in a temporary folder with short ways to make records; everything is removed at the end of the block (`await using`). */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Artifact, ArtifactFile } from '../../src/engine/artifact.js';
@@ -16,9 +16,15 @@ export function temporaryFolder(): { path: string; [Symbol.dispose](): void } {
 }
 
 export class StoreRig implements AsyncDisposable {
-  readonly folder = mkdtempSync(join(tmpdir(), 'store-test-'));
-  readonly directory = join(this.folder, 'cache');
+  readonly folder: string;
+  readonly directory: string;
   readonly #stores: FileStore[] = [];
+
+  /** `memory`: on a file system in memory where there is one, for tests that make thousands of stores */
+  constructor(where: 'disk' | 'memory' = 'disk') {
+    this.folder = mkdtempSync(join(where === 'memory' && existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'store-test-'));
+    this.directory = join(this.folder, 'cache');
+  }
 
   async open(options: Partial<OpenStoreOptions> = {}): Promise<FileStore> {
     const store = await openStore(this.directory, { mode: 'read-write', ...options });

@@ -139,9 +139,8 @@ def nifti():
         image.header.set_qform(matrix if "qform" in codes else None, code=1 if "qform" in codes else 0)
         if "none" in codes:
             image.header["pixdim"][1:4] = [2, 3, 4]
-        image.header.set_slope_inter(*scale)
         image.to_filename(folder / name)
-        # nibabel writes the scale that it chose itself; what is wanted is put into the bytes
+        # nibabel chooses a scale itself and refuses 0; what is wanted is put into the bytes
         if scale != (None, None):
             raw = (folder / name).read_bytes()
             plain = bytearray(gzip.decompress(raw) if name.endswith(".gz") else raw)
@@ -233,6 +232,11 @@ def mat():
 
     (folder / "narrowed.mat").write_bytes(narrowed("<", True))
     (folder / "narrowed.big-endian.mat").write_bytes(narrowed(">", False))
+    # SciPy notes the time in the header.
+    for path in folder.glob("*.mat"):
+        raw = path.read_bytes()
+        if raw.startswith(b"MATLAB 5.0 MAT-file Platform"):
+            path.write_bytes(b"MATLAB 5.0 MAT-file Platform: posix".ljust(116) + raw[116:])
     for name in ["narrowed.mat", "narrowed.big-endian.mat"]:
         loaded = scipy.io.loadmat(folder / name)
         assert np.array_equal(loaded["wide"], ramp((3, 4), "u2")) and loaded["tiny"].tolist() == [[1, 2, 3]]
@@ -282,7 +286,7 @@ def images():
     (folder / "truncated.jpg").write_bytes((folder / "smooth.jpg").read_bytes()[:-200])
     frames = [Image.fromarray(np.roll(rgb, i, 0)) for i in range(3)]
     frames[0].save(folder / "animated.webp", save_all=True, append_images=frames[1:], lossless=True)
-    Image.new("L", (16000, 16000)).save(folder / "bomb.png", optimize=True)
+    Image.new("1", (16000, 16000)).save(folder / "bomb.png", optimize=True)
 
 
 def safetensors():

@@ -1,5 +1,5 @@
 /**
- * The one door from the store to the file system, small enough that a test can make its Nth operation fail. Thin over node:fs: no retries,
+ * The one door from the store to the file system and its clock, small enough that a test can make its Nth operation fail. Thin over node:fs: no retries,
  * no policy. Every call may reject with a Node error that has a `code`.
  * Must not know objects, records or leases.
  */
@@ -33,6 +33,8 @@ export interface FsPort {
   /** sets the modification time */
   touch(path: string, time: Date): Promise<void>;
   freeBytes(path: string): Promise<number>;
+  /** ms since the epoch */
+  now(): number;
 }
 
 class NodeFile implements OpenFile {
@@ -83,6 +85,7 @@ export const nodeFs: FsPort = {
     const info = await fs.statfs(path);
     return info.bavail * info.bsize;
   },
+  now: () => Date.now(),
 };
 
 /** The system's error code (`ENOENT`, …), or undefined for anything that is not a system error. */

@@ -36,6 +36,19 @@ export async function sweepLeftovers(fs: FsPort, layout: Layout, sweep: Sweep): 
     addTo(sweep.removed.leases, 0);
     if (!sweep.dryRun) await removeLease(fs, layout, lease.id);
   }
+  await sweepBeats(fs, layout, sweep, alive);
+}
+
+/** A beat whose lease is gone: its owner was stopped between removing the two. */
+async function sweepBeats(fs: FsPort, layout: Layout, sweep: Sweep, alive: ReadonlyMap<string, boolean>): Promise<void> {
+  for (const entry of await entriesOf(fs, layout.leases)) {
+    const id = entry.name.endsWith('.beat') ? entry.name.slice(0, -'.beat'.length) : undefined;
+    if (id === undefined || alive.has(id)) continue;
+    const touchedAt = await modifiedAt(fs, join(layout.leases, entry.name));
+    if (touchedAt === undefined || !isLeft(undefined, touchedAt, sweep)) continue;
+    addTo(sweep.removed.leases, 0);
+    if (!sweep.dryRun) await removeLease(fs, layout, id);
+  }
 }
 
 async function sweepTemporaries(fs: FsPort, layout: Layout, sweep: Sweep, alive: ReadonlyMap<string, boolean>): Promise<void> {

@@ -58,7 +58,7 @@ export async function collectGarbage(directory: string, options: GcOptions): Pro
 
 async function collect(fs: FsPort, layout: Layout, options: GcOptions): Promise<GcSummary> {
   const { dryRun, graceMs = DEFAULT_GRACE_MS } = options;
-  const began = Date.now();
+  const began = fs.now();
   const leases = await leasesOf(fs, layout, began);
   const held = Math.min(began, ...leases.filter((lease) => lease.alive).map((lease) => lease.since)) - CLOCK_SKEW_MS;
   const removed = {

@@ -63,7 +63,7 @@ async function collect(fs: FsPort, layout: Layout): Promise<StoreInfo> {
     add(objects, size);
     if (!referenced.has(id)) add(unreferenced, size);
   }
-  const now = Date.now();
+  const now = fs.now();
   const leases = await leasesOf(fs, layout, now);
   const alive = leases.filter((lease) => lease.alive).length;
   return {

@@ -32,7 +32,7 @@ export class Lease {
     this.id = id;
     this.#path = join(layout.leases, `${id}.json`);
     this.#beat = join(layout.leases, `${id}.beat`);
-    this.#timer = setInterval(() => void fs.touch(this.#beat, new Date()).catch(() => undefined), BEAT_EVERY_MS);
+    this.#timer = setInterval(() => void fs.touch(this.#beat, new Date(fs.now())).catch(() => undefined), BEAT_EVERY_MS);
     this.#timer.unref();
   }
 
@@ -40,7 +40,7 @@ export class Lease {
     const id = randomBytes(ID_BYTES).toString('hex');
     const lease = new Lease(fs, layout, id);
     try {
-      const text = JSON.stringify({ owner: currentOwner(), startedAt: Date.now() });
+      const text = JSON.stringify({ owner: currentOwner(), startedAt: fs.now() });
       await fs.mkdir(layout.leases);
       await writeOnce(fs, lease.#path, `${text}\n`);
       await writeOnce(fs, lease.#beat, '');

@@ -208,7 +208,7 @@ export class Objects {
   /** Tells gc that an object is in use again. Somebody else's object in a shared store cannot be touched: its age then protects it less. */
   async #freshen(digest: Digest, path: string): Promise<void> {
     try {
-      await this.#fs.touch(path, new Date());
+      await this.#fs.touch(path, new Date(this.#fs.now()));
     } catch (error) {
       if (!NOT_OURS.has(errnoOf(error) ?? '')) throw error;
     }

@@ -80,6 +80,6 @@ export class Records<R extends AnyRecord> {
 
   /** The time of last use, for gc. A store that is only read, or another user's record, keeps the old one: nothing depends on it. */
   async #touch(path: string): Promise<void> {
-    if (this.#quarantine !== undefined) await this.#fs.touch(path, new Date()).catch(() => undefined);
+    if (this.#quarantine !== undefined) await this.#fs.touch(path, new Date(this.#fs.now())).catch(() => undefined);
   }
 }

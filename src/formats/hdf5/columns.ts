@@ -18,15 +18,15 @@ export interface BoxSource<D extends DType> {
 
 /** Below this many places a chunk, reading place by place wastes little; above it, whole boxes are faster. */
 const PLACES_PER_CHUNK = 16;
-/** Memory for one box. */
 const BOX_BYTES = 64 * 1024 * 1024;
 
 /**
  * out[t, i] = data[t, …] at places[i], written to `out`.
  * @param places int32 [n], row-major positions over all axes but the first. Errors: E_DATA for a place outside.
  * @param out of the dataset's dtype. @shape [extent of axis 0, n]
+ * @param boxBytes memory for one box, unless a single chunk needs more
  */
-export function gatherColumns<D extends DType>(source: BoxSource<D>, places: Int32Array, out: TypedArrayOf[D]): void {
+export function gatherColumns<D extends DType>(source: BoxSource<D>, places: Int32Array, out: TypedArrayOf[D], boxBytes = BOX_BYTES): void {
   const { name, shape, chunks } = source;
   if (shape.length < 2) throw new PipelineError('E_DATA', `"${name}" has no columns`, { facts: { expected: 'two axes or more', found: `[${shape.join(', ')}]` } });
   const size = sizeOf(shape.slice(1));
@@ -35,7 +35,7 @@ export function gatherColumns<D extends DType>(source: BoxSource<D>, places: Int
     if (at < 0 || at >= size) throw new PipelineError('E_DATA', `place ${i} is not in "${name}"`, { facts: { expected: `0 … ${size - 1}`, found: at } });
   }
   if (chunks !== null && sizeOf(chunks.slice(1)) <= PLACES_PER_CHUNK) gatherByColumn(source, places, out);
-  else gatherByBox(source, places, out);
+  else gatherByBox(source, places, out, boxBytes);
 }
 
 function gatherByColumn<D extends DType>({ shape, dtype, readInto }: BoxSource<D>, places: Int32Array, out: TypedArrayOf[D]): void {
@@ -56,11 +56,11 @@ function gatherByColumn<D extends DType>({ shape, dtype, readInto }: BoxSource<D
 }
 
 /** Boxes: whole chunks along axes 0 and 1, everything along the rest. */
-function gatherByBox<D extends DType>({ shape, dtype, chunks, readInto }: BoxSource<D>, places: Int32Array, out: TypedArrayOf[D]): void {
+function gatherByBox<D extends DType>({ shape, dtype, chunks, readInto }: BoxSource<D>, places: Int32Array, out: TypedArrayOf[D], boxBytes: number): void {
   const [length, second] = shape as readonly [number, number];
   const line = sizeOf(shape.slice(2));
   const lineBytes = Math.max(1, line * BYTES_PER_ELEMENT[dtype]);
-  const stepOf = (unit: number, extent: number, unitBytes: number): number => Math.min(extent, unit * Math.max(1, Math.floor(BOX_BYTES / (unit * unitBytes))));
+  const stepOf = (unit: number, extent: number, unitBytes: number): number => Math.min(extent, unit * Math.max(1, Math.floor(boxBytes / (unit * unitBytes))));
   const unit0 = chunks?.[0] ?? 1;
   const step1 = stepOf(chunks?.[1] ?? 1, second, lineBytes * unit0);
   const step0 = stepOf(unit0, length, lineBytes * step1);

@@ -110,7 +110,7 @@ export function openVirtual(path: string, fd: number, size: number, mode: 'read'
     ...node.node_ops,
     setattr: (_node: unknown, attributes: { size?: number }) => {
       const { size: newSize } = attributes;
-      if (newSize === undefined) return;
+      if (newSize === undefined || newSize === node.usedBytes) return;
       if (mode === 'read') throw new FS.ErrnoError(EROFS);
       guarded(() => ftruncateSync(fd, newSize));
       node.usedBytes = newSize;

@@ -3,8 +3,7 @@
  *
  * Output i sits at input coordinate u(i): half_pixel (i + 1/2)/s - 1/2, asymmetric i/s, align_corners i (n-1)/(m-1); s = output/input scale.
  * nearest takes the rounded sample; linear weighs by the triangle 1 - |t|, cubic by Keys' kernel with coefficient a (IEEE ASSP 29, 1981);
- * with antialias and s < 1 the kernel is stretched by 1/s and its weights normalised. Samples outside repeat the border (or, with
- * exclude_outside and always with antialias, are dropped and the rest normalised).
+ * Samples outside repeat the border; with exclude_outside they are dropped and the rest normalised.
  */
 export interface ResizeRule {
   readonly mode: 'nearest' | 'linear' | 'cubic';
@@ -12,7 +11,6 @@ export interface ResizeRule {
   readonly nearest_mode: 'round_prefer_floor' | 'round_prefer_ceil' | 'floor' | 'ceil';
   readonly cubic_coeff_a: number;
   readonly exclude_outside: number;
-  readonly antialias: number;
   /** output extent per input extent */
   readonly scale: number;
 }
@@ -27,13 +25,11 @@ export function resizeMatrix(inExtent: number, outExtent: number, rule: ResizeRu
       matrix[i * inExtent + source] = 1;
       continue;
     }
-    const stretch = rule.antialias === 1 ? Math.max(1, 1 / rule.scale) : 1;
-    const dropsOutside = rule.exclude_outside === 1 || (rule.antialias === 1 && stretch > 1);
-    const radius = (rule.mode === 'linear' ? 1 : 2) * stretch;
+    const radius = rule.mode === 'linear' ? 1 : 2;
     let sum = 0;
     for (let p = Math.ceil(u - radius); p <= Math.floor(u + radius); p += 1) {
-      const weight = kernel((p - u) / stretch, rule);
-      if (dropsOutside && (p < 0 || p >= inExtent)) continue;
+      const weight = kernel(p - u, rule);
+      if (rule.exclude_outside === 1 && (p < 0 || p >= inExtent)) continue;
       const source = Math.min(Math.max(p, 0), inExtent - 1);
       matrix[i * inExtent + source] = (matrix[i * inExtent + source] as number) + weight;
       sum += weight;

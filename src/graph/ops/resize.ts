@@ -3,7 +3,7 @@
  * blocks, otherwise two matrix products with the resampling matrices.
  */
 import { averagePool2d, mul, separable } from '../layers.js';
-import { float, int, oneOf } from './attributes.js';
+import { float, int, oneOf, onlyInt } from './attributes.js';
 import { describe, operator } from './operator.js';
 import type { Operator, ShapeContext } from './operator.js';
 import { resizeMatrix } from './resize-matrix.js';
@@ -15,7 +15,8 @@ const resizeAttributes = {
   nearest_mode: oneOf('round_prefer_floor', 'round_prefer_ceil', 'floor', 'ceil'),
   cubic_coeff_a: float(-0.75),
   exclude_outside: int(0),
-  antialias: int(0),
+  // ONNX Runtime's antialiased weights differ from the specification's for three and more samples to one
+  antialias: onlyInt(0),
   extrapolation_value: float(0),
 } as const;
 

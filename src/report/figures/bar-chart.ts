@@ -1,7 +1,7 @@
 /** Bars in groups, from zero, with intervals and single observations (a bar is never shown without what it summarises, when that is given). */
 import { scaleBand, scaleLinear } from 'd3-scale';
 import { markup, type Markup } from '../markup.js';
-import { axisBand, axisLabelX, axisY, bandMargin, colourOf, INK, legend, missingNote, MUTED, pixel, plotArea, sizeOfFigure, svgDocument, type FigureText } from './frame.js';
+import { axisBand, axisLabelX, axisY, bandMargin, colourOf, drawableRange, INK, isDrawable, legend, missingNote, MUTED, pixel, plotArea, sizeOfFigure, svgDocument, type FigureText } from './frame.js';
 
 export interface Bar {
   /** bars with the same label share a colour and a legend entry */
@@ -36,8 +36,8 @@ export function barChart(chart: BarChart): string {
   const step = (width - 84) / Math.max(1, chart.groups.length);
   const area = plotArea(chart, { legend: series.length > 1, bottom: bandMargin(groupLabels, step) + (chart.xLabel === undefined ? 0 : 18) });
   const values = chart.groups.flatMap((group) => group.bars.flatMap((bar) => [bar.value ?? NaN, bar.low ?? NaN, bar.high ?? NaN, ...(bar.dots ?? [])]));
-  const finite = [0, ...values.filter(Number.isFinite), ...(chart.lines ?? []).map((line) => line.value)];
-  const y = scaleLinear().domain(chart.domain ?? [Math.min(...finite), Math.max(...finite)]).range([area.bottom, area.top]);
+  const finite = [0, ...[...values, ...(chart.lines ?? []).map((line) => line.value)].filter(isDrawable)];
+  const y = scaleLinear().domain(chart.domain ?? drawableRange(Math.min(...finite), Math.max(...finite))).range([area.bottom, area.top]);
   if (chart.domain === undefined) y.nice(6);
   const outer = scaleBand<string>().domain(chart.groups.map((_, i) => String(i))).range([area.left, area.right]).paddingInner(0.28).paddingOuter(0.18);
   const inner = scaleBand<string>().domain(series).range([0, outer.bandwidth()]).padding(series.length > 1 ? 0.12 : 0);
@@ -47,7 +47,7 @@ export function barChart(chart: BarChart): string {
   chart.groups.forEach((group, g) => {
     for (const bar of group.bars) {
       const value = bar.value;
-      if (value === null || !Number.isFinite(value)) {
+      if (value === null || !isDrawable(value)) {
         missing += 1;
         continue;
       }
@@ -55,12 +55,12 @@ export function barChart(chart: BarChart): string {
       const centre = pixel(x + inner.bandwidth() / 2);
       const top = Math.min(y(value), y(0));
       bars.push(markup`<rect x="${pixel(x)}" y="${pixel(top)}" width="${pixel(inner.bandwidth())}" height="${pixel(Math.abs(y(value) - y(0)))}" fill="${colourOf(series.indexOf(bar.label))}" fill-opacity="0.85"><title>${group.label}${series.length > 1 ? ` · ${bar.label}` : ''}: ${value.toPrecision(4)}</title></rect>`);
-      if (bar.low !== undefined && bar.high !== undefined && Number.isFinite(bar.low) && Number.isFinite(bar.high)) {
+      if (bar.low !== undefined && bar.high !== undefined && isDrawable(bar.low) && isDrawable(bar.high)) {
         const [low, high] = [pixel(y(bar.low)), pixel(y(bar.high))];
         bars.push(markup`<path d="M${centre} ${low}V${high}M${pixel(centre - 4)} ${low}h8M${pixel(centre - 4)} ${high}h8" stroke="${INK}" stroke-width="1.4" fill="none"/>`);
       }
       (bar.dots ?? []).forEach((dot, i) => {
-        if (!Number.isFinite(dot)) return;
+        if (!isDrawable(dot)) return;
         const offset = (((i + 1) * GOLDEN) % 1) - 0.5;
         bars.push(markup`<circle cx="${pixel(centre + offset * DOT_SPREAD * inner.bandwidth())}" cy="${pixel(y(dot))}" r="2.6" fill="#ffffff" stroke="${INK}" stroke-width="1"/>`);
       });

@@ -50,6 +50,24 @@ export function sizeOfFigure(text: FigureText): { readonly width: number; readon
   return { width: text.width ?? DEFAULT_WIDTH, height: text.height ?? DEFAULT_HEIGHT };
 }
 
+/** Beyond this, differences of two values overflow; no unit of ours comes near. */
+const LARGEST_DRAWN = 1e100;
+/** Ranges narrower than this share of their values have no distinct ticks in float64. */
+const NARROWEST_RANGE = 1e-9;
+
+export function isDrawable(value: number): boolean {
+  return Math.abs(value) < LARGEST_DRAWN; // false for NaN
+}
+
+/** A range that an axis can show: a single value gets room around it, no value at all gives 0 … 1. */
+export function drawableRange(low: number, high: number): [number, number] {
+  if (!(low <= high)) return [0, 1];
+  const size = Math.max(Math.abs(low), Math.abs(high));
+  if (high - low > size * NARROWEST_RANGE && size > 1 / LARGEST_DRAWN) return [low, high];
+  const room = size > 1 / LARGEST_DRAWN ? size / 2 : 0.5;
+  return [low - room, high + room];
+}
+
 export interface AreaMargins {
   readonly legend?: boolean;
   readonly left?: number;

@@ -4,7 +4,7 @@
  */
 import { scaleBand } from 'd3-scale';
 import { markup, type Markup } from '../markup.js';
-import { axisBand, bandMargin, CHARACTER_WIDTH, INK, MUTED, pixel, plotArea, sizeOfFigure, svgDocument, type FigureText } from './frame.js';
+import { axisBand, bandMargin, CHARACTER_WIDTH, INK, isDrawable, MUTED, pixel, plotArea, sizeOfFigure, svgDocument, type FigureText } from './frame.js';
 
 export interface HeatStrip extends FigureText {
   readonly rows: readonly { readonly label: string; readonly values: ArrayLike<number> }[];
@@ -28,7 +28,7 @@ export function heatStrip(chart: HeatStrip): string {
   const below = bandMargin(chart.columns, (width - left - 20) / Math.max(1, chart.columns.length)) + 22;
   const text: FigureText = { ...chart, height: chart.height ?? 42 + below + ROW_HEIGHT * Math.max(1, chart.rows.length) };
   const area = plotArea(text, { left, bottom: below });
-  const finite = chart.rows.flatMap(({ values }) => Array.from(values).filter(Number.isFinite));
+  const finite = chart.rows.flatMap(({ values }) => Array.from(values).filter(isDrawable));
   const [low, high] = chart.domain ?? [Math.min(0, ...finite), Math.max(0, ...finite)];
   const limit = Math.max(Math.abs(low), Math.abs(high)) || 1;
   const x = scaleBand<string>().domain(chart.columns.map((_, i) => String(i))).range([area.left, area.right]).paddingInner(0.03);
@@ -40,7 +40,7 @@ export function heatStrip(chart: HeatStrip): string {
       const value = values[c] ?? NaN;
       const [cellX, cellY] = [x(String(c)) ?? 0, y(String(r)) ?? 0];
       const position = markup`x="${pixel(cellX)}" y="${pixel(cellY)}" width="${pixel(x.bandwidth())}" height="${pixel(y.bandwidth())}" rx="2"`;
-      if (!Number.isFinite(value)) {
+      if (!isDrawable(value)) {
         cells.push(markup`<rect ${position} fill="#dcdfe3"><title>${label}, ${column}: not finite</title></rect>`);
         return;
       }

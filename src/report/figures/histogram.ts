@@ -2,7 +2,7 @@
 import { bin } from 'd3-array';
 import { scaleLinear } from 'd3-scale';
 import { markup, type Markup } from '../markup.js';
-import { axisX, axisY, colourOf, INK, legend, missingNote, pixel, plotArea, svgDocument, type FigureText } from './frame.js';
+import { axisX, axisY, colourOf, drawableRange, INK, isDrawable, legend, missingNote, pixel, plotArea, svgDocument, type FigureText } from './frame.js';
 
 export interface Histogram extends FigureText {
   readonly xLabel: string;
@@ -24,7 +24,7 @@ export function histogram(chart: Histogram): string {
     const kept: number[] = [];
     for (let i = 0; i < values.length; i += 1) {
       const value = values[i] as number;
-      if (!Number.isFinite(value)) {
+      if (!isDrawable(value)) {
         missing += 1;
         continue;
       }
@@ -34,9 +34,7 @@ export function histogram(chart: Histogram): string {
     }
     return kept;
   });
-  if (low > high) [low, high] = [0, 1];
-  if (low === high) [low, high] = [low - 0.5, high + 0.5];
-  const [from, to] = chart.domain ?? [low, high];
+  const [from, to] = chart.domain ?? drawableRange(low, high);
   const x = scaleLinear().domain([from, to]).range([area.left, area.right]);
   if (chart.domain === undefined) x.nice(chart.bins ?? DEFAULT_BINS);
   const [left, right] = x.domain() as [number, number];
@@ -48,7 +46,7 @@ export function histogram(chart: Histogram): string {
     const path = bins.map((one) => `H${pixel(x(one.x0 ?? left))}V${pixel(y(one.length))}H${pixel(x(one.x1 ?? right))}`).join('');
     return markup`<path d="M${area.left} ${area.bottom}${path}V${area.bottom}Z" fill="${colourOf(i)}" fill-opacity="${chart.series.length > 1 ? 0.35 : 0.7}" stroke="${colourOf(i)}" stroke-width="1.2"/>`;
   });
-  const marks = (chart.marks ?? []).filter(({ value }) => Number.isFinite(value)).map(({ value, label }, i) => {
+  const marks = (chart.marks ?? []).filter(({ value }) => isDrawable(value)).map(({ value, label }, i) => {
     const at = pixel(x(value));
     const onRight = at < (area.left + area.right) / 2;
     return markup`<line x1="${at}" x2="${at}" y1="${area.top}" y2="${area.bottom}" stroke="${INK}" stroke-dasharray="5 4"/><text x="${onRight ? at + 6 : at - 6}" y="${area.top + 12 + i * 15}" text-anchor="${onRight ? 'start' : 'end'}" font-size="11">${label}</text>`;

@@ -2,7 +2,7 @@
 import { scaleLinear, scaleLog } from 'd3-scale';
 import { area as areaShape, line as lineShape } from 'd3-shape';
 import { markup, type Markup } from '../markup.js';
-import { axisX, axisY, colourOf, INK, legend, missingNote, MUTED, pixel, plotArea, svgDocument, type FigureText } from './frame.js';
+import { axisX, axisY, colourOf, drawableRange, INK, isDrawable, legend, missingNote, MUTED, pixel, plotArea, svgDocument, type FigureText } from './frame.js';
 
 export interface LineSeries {
   readonly label: string;
@@ -34,20 +34,20 @@ const DIGITS = 2;
 
 export function lineChart(chart: LineChart): string {
   const area = plotArea(chart, { legend: chart.series.length > 1 });
-  const drawable = (value: number): boolean => Number.isFinite(value) && (chart.logX !== true || value > 0);
+  const drawable = (value: number): boolean => isDrawable(value) && (chart.logX !== true || value > 0);
   const curves: CurvePoint[][] = chart.series.map(({ x, y, low, high }) =>
     Array.from({ length: x.length }, (_, i) => ({ x: x[i] as number, y: y[i] as number, low: low?.[i] ?? NaN, high: high?.[i] ?? NaN })),
   );
   const points = curves.flat();
-  const missing = points.filter((point) => !drawable(point.x) || !Number.isFinite(point.y)).length;
+  const missing = points.filter((point) => !drawable(point.x) || !isDrawable(point.y)).length;
   const [lowX, highX] = range(points.map((point) => point.x).filter(drawable));
-  const [lowY, highY] = range([...points.flatMap((point) => [point.y, point.low, point.high]), ...(chart.lines ?? []).map(({ value }) => value)].filter(Number.isFinite));
+  const [lowY, highY] = range([...points.flatMap((point) => [point.y, point.low, point.high]), ...(chart.lines ?? []).map(({ value }) => value)].filter(isDrawable));
   const x = (chart.logX === true ? scaleLog() : scaleLinear()).domain([lowX, highX]).range([area.left, area.right]);
   const y = scaleLinear().domain(chart.yDomain ?? [lowY, highY]).range([area.bottom, area.top]);
   if (chart.yDomain === undefined) y.nice(6);
 
-  const hasPoint = (point: CurvePoint): boolean => drawable(point.x) && Number.isFinite(point.y);
-  const hasBand = (point: CurvePoint): boolean => drawable(point.x) && Number.isFinite(point.low) && Number.isFinite(point.high);
+  const hasPoint = (point: CurvePoint): boolean => drawable(point.x) && isDrawable(point.y);
+  const hasBand = (point: CurvePoint): boolean => drawable(point.x) && isDrawable(point.low) && isDrawable(point.high);
   const toLine = lineShape<CurvePoint>().defined(hasPoint).x((point) => x(point.x)).y((point) => y(point.y)).digits(DIGITS);
   const toBand = areaShape<CurvePoint>().defined(hasBand).x((point) => x(point.x)).y0((point) => y(point.low)).y1((point) => y(point.high)).digits(DIGITS);
   const drawn: Markup[] = curves.map((curve, i) => {
@@ -73,6 +73,5 @@ function range(values: readonly number[]): [number, number] {
     if (value < low) low = value;
     if (value > high) high = value;
   }
-  if (low > high) return [0, 1];
-  return low === high ? [low - Math.abs(low || 1) / 2, high + Math.abs(high || 1) / 2] : [low, high];
+  return drawableRange(low, high);
 }

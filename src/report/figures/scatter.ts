@@ -4,7 +4,7 @@
  */
 import { scaleLinear } from 'd3-scale';
 import { markup, type Markup } from '../markup.js';
-import { axisX, axisY, colourOf, INK, legend, missingNote, pixel, plotArea, svgDocument, type Area, type FigureText, type NumberScale } from './frame.js';
+import { axisX, axisY, colourOf, drawableRange, INK, isDrawable, legend, missingNote, pixel, plotArea, svgDocument, type Area, type FigureText, type NumberScale } from './frame.js';
 
 export interface ScatterSeries {
   readonly label: string;
@@ -37,7 +37,7 @@ export function scatter(chart: Scatter): string {
   let drawn = 0;
   for (const { x, y } of chart.series) {
     for (let i = 0; i < x.length; i += 1) {
-      if (!Number.isFinite(x[i]) || !Number.isFinite(y[i])) {
+      if (!isDrawable(x[i] as number) || !isDrawable(y[i] as number)) {
         missing += 1;
         continue;
       }
@@ -46,14 +46,14 @@ export function scatter(chart: Scatter): string {
       widen(rangeY, y[i] as number);
     }
   }
-  if (chart.unity === true) {
+  if (chart.unity === true && drawn > 0) {
     widen(rangeX, rangeY.low);
     widen(rangeX, rangeY.high);
     rangeY.low = rangeX.low;
     rangeY.high = rangeX.high;
   }
-  const scaleX = scaleLinear().domain(chart.xDomain ?? usable(rangeX)).range([area.left, area.right]);
-  const scaleY = scaleLinear().domain(chart.yDomain ?? usable(rangeY)).range([area.bottom, area.top]);
+  const scaleX = scaleLinear().domain(chart.xDomain ?? drawableRange(rangeX.low, rangeX.high)).range([area.left, area.right]);
+  const scaleY = scaleLinear().domain(chart.yDomain ?? drawableRange(rangeY.low, rangeY.high)).range([area.bottom, area.top]);
   if (chart.xDomain === undefined) scaleX.nice();
   if (chart.yDomain === undefined) scaleY.nice();
   const marks = drawn > SINGLE_POINTS ? density(chart.series, scaleX, scaleY, area) : chart.series.map((series, i) => dots(series, scaleX, scaleY, colourOf(i)));
@@ -72,15 +72,10 @@ function widen(range: Range, value: number): void {
   if (value > range.high) range.high = value;
 }
 
-function usable(range: Range): [number, number] {
-  if (!(range.low <= range.high) || !Number.isFinite(range.low)) return [0, 1];
-  return range.low === range.high ? [range.low - 0.5, range.high + 0.5] : [range.low, range.high];
-}
-
 function dots({ x, y }: ScatterSeries, scaleX: NumberScale, scaleY: NumberScale, colour: string): Markup {
   const circles: Markup[] = [];
   for (let i = 0; i < x.length; i += 1) {
-    if (!Number.isFinite(x[i]) || !Number.isFinite(y[i])) continue;
+    if (!isDrawable(x[i] as number) || !isDrawable(y[i] as number)) continue;
     circles.push(markup`<circle cx="${pixel(scaleX(x[i] as number))}" cy="${pixel(scaleY(y[i] as number))}" r="2.4"/>`);
   }
   return markup`<g fill="${colour}" fill-opacity="0.5">${circles}</g>`;
@@ -92,7 +87,7 @@ function density(series: readonly ScatterSeries[], scaleX: NumberScale, scaleY: 
   let highest = 1;
   for (const { x, y } of series) {
     for (let i = 0; i < x.length; i += 1) {
-      if (!Number.isFinite(x[i]) || !Number.isFinite(y[i])) continue;
+      if (!isDrawable(x[i] as number) || !isDrawable(y[i] as number)) continue;
       const cell = `${Math.floor((scaleX(x[i] as number) - area.left) / side)} ${Math.floor((scaleY(y[i] as number) - area.top) / side)}`;
       const count = (counts.get(cell) ?? 0) + 1;
       counts.set(cell, count);

@@ -3,9 +3,9 @@
  * then costs a factorisation that is linear in the size, where a dense Cholesky would be cubic and an eigendecomposition needs LAPACK.
  * Sizes are multiples of BAND (callers pad with zeros, which stay zeros). Everything is float64: a float32 reduction is wrong at small penalties.
  */
-import { choleskyInverse, downdate, panelQr, upperTimesLowerTransposed, type PanelFactor } from '../../math/linear-algebra.js';
+import { choleskyInverse, downdate, panelQr, upperTimesLowerTransposed } from '../../math/linear-algebra.js';
 import { tensor } from '../../core/tensor.js';
-import { accumulateReflector, BAND, reflectBothSides } from './programs.js';
+import { BAND, reflectBothSides, reflectFromLeft } from './programs.js';
 import { float64Output, type ProgramCache } from './program-cache.js';
 
 export interface BandForm {
@@ -19,54 +19,80 @@ export interface BandForm {
   readonly q: Float64Array;
 }
 
+/** Working sizes of a reduction. The unreduced part shrinks by a block a step; a program for every size would cost more to load than to run. */
+const WORKING_SIZES = 8;
+
+interface Step {
+  /** rows and columns of the working matrix: the last ones of the whole */
+  readonly working: number;
+  /** reflectors padded to the working matrix: zero rows where nothing is to change. float64 [working, BAND] */
+  readonly v: Float64Array;
+  readonly t: Float64Array;
+}
+
 /**
  * S = Q B Qᵀ by blocked Householder reduction.
  * @shape s: float64 [size, size] symmetric, size a multiple of BAND
- * @source Bischof, Lang & Sun 2000, "A framework for symmetric band reduction", algorithm 1 (full to band)
+ * @source Bischof, Lang & Sun 2000, "A framework for symmetric band reduction", section 2 (full to band)
  */
 export async function reduceToBand(programs: ProgramCache, s: Float64Array, size: number): Promise<BandForm> {
   const blocks = size / BAND;
+  const stepsPerSize = Math.ceil((blocks - 1) / WORKING_SIZES);
   const diagonal = [subBlock(s, size, 0, 0, BAND, BAND)];
   const below: Float64Array[] = [];
-  const panels: { m: number; factor: PanelFactor }[] = [];
-  let m = size - BAND;
-  let panel = subBlock(s, size, BAND, 0, m, BAND);
-  let rest = subBlock(s, size, BAND, BAND, m, m);
-  while (m > 0) {
-    const factor = panelQr(panel, m, BAND);
-    const feeds = { s: tensor('float64', [m, m], rest), ...reflectorFeeds(m, factor) };
-    const width = m;
-    const reduced = await programs.runOnce(`reduction step ${m}`, () => reflectBothSides(width), feeds);
-    panels.push({ m, factor });
-    below.push(factor.r);
-    diagonal.push(float64Output(reduced, 'diagonal'));
-    m -= BAND;
-    if (m > 0) {
-      panel = float64Output(reduced, 'panel');
-      rest = float64Output(reduced, 'rest');
+  const steps: Step[] = [];
+  let matrix = s;
+  let working = size;
+  for (let k = 0; k + 1 < blocks; k += 1) {
+    if (k > 0 && k % stepsPerSize === 0) {
+      await programs.release(`reduction at ${working}`);
+      const dropped = stepsPerSize * BAND;
+      matrix = subBlock(matrix, working, dropped, dropped, working - dropped, working - dropped);
+      working -= dropped;
     }
+    const origin = size - working;
+    const row = (k + 1) * BAND - origin;
+    const { v, t, r } = panelQr(subBlock(matrix, working, row, row - BAND, working - row, BAND), working - row, BAND);
+    const padded = new Float64Array(working * BAND);
+    padded.set(v, row * BAND);
+    const step: Step = { working, v: padded, t };
+    steps.push(step);
+    below.push(r);
+    const model = () => reflectBothSides(step.working);
+    matrix = float64Output(await programs.run(`reduction at ${working}`, model, { s: tensor('float64', [working, working], matrix), ...reflectorFeeds(step) }), 'reflected');
+    diagonal.push(subBlock(matrix, working, row, row, BAND, BAND));
   }
-  return { size, blocks, diagonal, below, q: await orthogonalFactor(programs, panels, size) };
+  await programs.release(`reduction at ${working}`);
+  return { size, blocks, diagonal, below, q: await orthogonalFactor(programs, steps, size) };
 }
 
-/** Q = blockdiag(I, H₁·blockdiag(I, H₂·…)), from the innermost reflector outwards. @shape float64 [size, size] */
-async function orthogonalFactor(programs: ProgramCache, panels: readonly { m: number; factor: PanelFactor }[], size: number): Promise<Float64Array> {
-  let inner: Float64Array | undefined;
-  for (const { m, factor } of [...panels].reverse()) {
-    const feeds = { ...(inner === undefined ? {} : { inner: tensor('float64', [m - BAND, m - BAND], inner) }), ...reflectorFeeds(m, factor) };
-    const next = float64Output(await programs.runOnce(`orthogonal factor ${m}`, () => accumulateReflector(m), feeds), 'q');
-    const ones = inner === undefined ? m : BAND;
-    for (let i = 0; i < ones; i += 1) next[i * m + i] = (next[i * m + i] as number) + 1;
-    inner = next;
+/** Q = H₁H₂⋯ from the innermost reflector outwards, in a working matrix that grows. @shape float64 [size, size] */
+async function orthogonalFactor(programs: ProgramCache, steps: readonly Step[], size: number): Promise<Float64Array> {
+  let working = steps.at(-1)?.working ?? size;
+  let q = identityAround(new Float64Array(0), 0, working);
+  for (const step of [...steps].reverse()) {
+    if (step.working !== working) {
+      await programs.release(`orthogonal factor at ${working}`);
+      q = identityAround(q, working, step.working);
+      working = step.working;
+    }
+    const model = () => reflectFromLeft(step.working);
+    q = float64Output(await programs.run(`orthogonal factor at ${working}`, model, { q: tensor('float64', [working, working], q), ...reflectorFeeds(step) }), 'reflected');
   }
-  const q = new Float64Array(size * size);
-  for (let i = 0; i < BAND; i += 1) q[i * size + i] = 1;
-  const m = size - BAND;
-  for (let i = 0; i < m; i += 1) q.set((inner as Float64Array).subarray(i * m, (i + 1) * m), (BAND + i) * size + BAND);
+  await programs.release(`orthogonal factor at ${working}`);
   return q;
 }
 
-const reflectorFeeds = (m: number, { v, t }: PanelFactor) => ({ v: tensor('float64', [m, BAND], v), t: tensor('float64', [BAND, BAND], t) });
+const reflectorFeeds = ({ working, v, t }: Step) => ({ v: tensor('float64', [working, BAND], v), t: tensor('float64', [BAND, BAND], t) });
+
+/** blockdiag(I, inner). @shape inner: float64 [from, from]; result: [to, to] */
+function identityAround(inner: Float64Array, from: number, to: number): Float64Array {
+  const out = new Float64Array(to * to);
+  const shift = to - from;
+  for (let i = 0; i < shift; i += 1) out[i * to + i] = 1;
+  for (let i = 0; i < from; i += 1) out.set(inner.subarray(i * from, (i + 1) * from), (shift + i) * to + shift);
+  return out;
+}
 
 function subBlock(s: Float64Array, size: number, row: number, column: number, rows: number, columns: number): Float64Array {
   const out = new Float64Array(rows * columns);

@@ -10,6 +10,14 @@ export interface ColumnMoments {
   readonly scale: Float64Array;
 }
 
+/** relative to the mean: far above the rounding of a float64 mean over any number of rows */
+const SUSPICIOUS_DEVIATION = 1e-5;
+
+function isConstant(x: Float32Array, width: number, rows: Int32Array, column: number): boolean {
+  const first = x[(rows[0] as number) * width + column];
+  return rows.every((row) => x[row * width + column] === first);
+}
+
 /**
  * mean_j = Σ_i x_ij / n, scale_j = √(Σ_i (x_ij − mean_j)² / n), in two passes.
  * @shape x: float32 [row, column]; rows: positions; mean, scale: float64 [column]
@@ -23,17 +31,19 @@ export function columnMoments(x: Float32Array, width: number, rows: Int32Array, 
   for (const row of rows) for (let j = 0, at = row * width; j < width; j += 1, at += 1) average[j] = (average[j] as number) + (x[at] as number);
   for (let j = 0; j < width; j += 1) average[j] = (average[j] as number) / rows.length;
   if (options.scale) {
-    const varies = new Uint8Array(width);
-    const first = (rows[0] as number) * width;
     scale.fill(0);
     for (const row of rows) {
       for (let j = 0, at = row * width; j < width; j += 1, at += 1) {
         const difference = (x[at] as number) - (average[j] as number);
         scale[j] = (scale[j] as number) + difference * difference;
-        if (x[at] !== x[first + j]) varies[j] = 1;
       }
     }
-    for (let j = 0; j < width; j += 1) scale[j] = varies[j] === 1 ? Math.sqrt((scale[j] as number) / rows.length) : 0;
+    for (let j = 0; j < width; j += 1) {
+      const deviation = Math.sqrt((scale[j] as number) / rows.length);
+      // The rounding of the mean gives even a constant column some deviation, but never this much: only then is it worth looking.
+      const constant = deviation <= SUSPICIOUS_DEVIATION * Math.abs(average[j] as number) && isConstant(x, width, rows, j);
+      scale[j] = constant ? 0 : deviation;
+    }
   }
   return { mean: options.centre ? average : mean, scale };
 }

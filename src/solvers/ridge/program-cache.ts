@@ -26,13 +26,14 @@ export class ProgramCache {
 
   /** For a shape that does not come again soon: nothing of it stays in memory. */
   async runOnce(name: string, model: () => Uint8Array, feeds: Feeds): Promise<Record<string, Tensor>> {
-    this.#signal?.throwIfAborted();
-    const program = await this.#service.compile(model(), { label: `ridge ${name}` });
-    try {
-      return await program.run(feeds);
-    } finally {
-      await program.dispose();
-    }
+    const outputs = await this.run(name, model, feeds);
+    await this.release(name);
+    return outputs;
+  }
+
+  async release(name: string): Promise<void> {
+    await this.#programs.get(name)?.dispose();
+    this.#programs.delete(name);
   }
 
   async dispose(): Promise<void> {

@@ -5,7 +5,7 @@
 import { GraphBuilder } from '../../graph/builder.js';
 import { encodeModel } from '../../graph/encode.js';
 import type { Value } from '../../graph/ir.js';
-import { cast, concat, matMul, mul, pad, reduceSum, slice, sub, sumOfSquares, transpose } from '../../graph/layers.js';
+import { cast, concat, matMul, mul, reduceSum, slice, sub, sumOfSquares } from '../../graph/layers.js';
 import type { DType } from '../../core/tensor.js';
 
 /** Rows and columns of a block of the band form: wide enough for fast products, narrow enough that factoring a block in JavaScript stays cheap. */
@@ -32,9 +32,9 @@ export function product(dtype: DType, rows: number, inner: number, columns: numb
 }
 
 /**
- * HᵀSH for H = I − V T Vᵀ and S symmetric, cut into the first diagonal block, the panel below it and what is left to reduce (both absent when m = band).
- * @shape s: float64 [m, m]; v: [m, band]; t: [band, band]; diagonal: [band, band]; panel: [m−band, band]; rest: [m−band, m−band]
- * @source Dongarra, Hammarling & Sorensen 1989: S − V Wᵀ − W Vᵀ, W = S V T − ½ V Tᵀ Vᵀ S V T
+ * HᵀSH for H = I − V T Vᵀ and S symmetric, as S − V Wᵀ − W Vᵀ with W = S V T − ½ V Tᵀ Vᵀ S V T.
+ * @shape s, reflected: float64 [m, m]; v: [m, band]; t: [band, band]
+ * @source Dongarra, Hammarling & Sorensen 1989, "Block reduction of matrices to condensed forms for eigenvalue computations"
  */
 export function reflectBothSides(m: number): Uint8Array {
   const g = new GraphBuilder();
@@ -44,34 +44,20 @@ export function reflectBothSides(m: number): Uint8Array {
   const svt = matMul(g, s, matMul(g, v, t));
   const inner = gemm(g, t, gemm(g, v, svt, undefined, { transA: 1 }), undefined, { transA: 1 });
   const w = gemm(g, v, inner, svt, { alpha: -0.5, beta: 1 });
-  const reflected = gemm(g, concat(g, [v, w], 1), concat(g, [w, v], 1), s, { transB: 1, alpha: -1, beta: 1 });
-  if (m === BAND) {
-    g.output('diagonal', reflected);
-  } else {
-    const left = columnsOf(g, reflected, 0, BAND);
-    g.output('diagonal', rowsOf(g, left, 0, BAND));
-    g.output('panel', rowsOf(g, left, BAND, m));
-    g.output('rest', slice(g, reflected, [BAND, BAND], [m, m], [0, 1]));
-  }
+  g.output('reflected', gemm(g, concat(g, [v, w], 1), concat(g, [w, v], 1), s, { transB: 1, alpha: -1, beta: 1 }));
   return encodeModel(g.build());
 }
 
 /**
- * H·blockdiag(I, Q′) − blockdiag(I, 0) for H = I − V T Vᵀ: the orthogonal factor one step further out (the caller adds the identity block).
- * @shape inner (Q′; absent when m = band): float64 [m−band, m−band]; v: [m, band]; t: [band, band]; q: [m, m]
+ * H·Q for H = I − V T Vᵀ.
+ * @shape q, reflected: float64 [m, m]; v: [m, band]; t: [band, band]
  */
-export function accumulateReflector(m: number): Uint8Array {
+export function reflectFromLeft(m: number): Uint8Array {
   const g = new GraphBuilder();
+  const q = g.input('q', 'float64', [m, m]);
   const v = g.input('v', 'float64', [m, BAND]);
   const t = g.input('t', 'float64', [BAND, BAND]);
-  if (m === BAND) {
-    g.output('q', gemm(g, v, gemm(g, t, v, undefined, { transB: 1 }), undefined, { alpha: -1 }));
-    return encodeModel(g.build());
-  }
-  const inner = g.input('inner', 'float64', [m - BAND, m - BAND]);
-  const below = gemm(g, rowsOf(g, v, BAND, m), inner, undefined, { transA: 1 });
-  const projected = matMul(g, t, concat(g, [transpose(g, rowsOf(g, v, 0, BAND), [1, 0]), below], 1));
-  g.output('q', gemm(g, v, projected, pad(g, inner, [BAND, BAND, 0, 0]), { alpha: -1, beta: 1 }));
+  g.output('reflected', gemm(g, v, matMul(g, t, gemm(g, v, q, undefined, { transA: 1 })), q, { alpha: -1, beta: 1 }));
   return encodeModel(g.build());
 }
 

@@ -10,7 +10,7 @@ import { ATTRIBUTION_MAPS, writeAttributions, type AttributionEntry } from '../a
 import { IMAGE, readBackbone } from '../artifacts/backbone.js';
 import { positionsOf, readFeatures } from '../artifacts/features.js';
 import { readReadout } from '../artifacts/readout.js';
-import { imagesOf, readStimuli, type Stimuli } from '../artifacts/stimuli.js';
+import { imagesOf, readStimuli } from '../artifacts/stimuli.js';
 import { choice, defineStage } from '../define.js';
 import { contactSheet } from '../images/contact-sheet.js';
 import { openImages, type ImageSource } from '../images/image-source.js';

@@ -27,7 +27,6 @@ export interface VoxelOptions {
   readonly ncsnr: readonly [number, number];
 }
 
-const DIRICHLET = 2;
 const OTHER_WAVELENGTH = 0.2;
 const TUNING_SHARPNESS = 2;
 const CELLS = GRID * GRID;
@@ -57,8 +56,8 @@ export function plantVoxels(seed: string, options: VoxelOptions): { readonly vox
     for (let v = 0; v < options.perArea; v += 1) {
       const centre = (): number => Math.min(0.9, Math.max(0.1, random.normal(0.5, 0.15)));
       const prf = { x: centre(), y: centre(), sigma: random.uniform(0.15, 0.4) };
-      // Gamma(2) is a sum of two exponentials
-      const gammas = members.map(() => -Math.log((1 - random.uniform()) * (1 - random.uniform())) * (DIRICHLET / 2));
+      // a Dirichlet(2) is made of gammas of shape 2, each the sum of two exponentials
+      const gammas = members.map(() => -Math.log((1 - random.uniform()) * (1 - random.uniform())));
       const sum = gammas.reduce((a, b) => a + b, 0);
       const shares = new Map(members.map((template, i) => [template, (gammas[i] as number) / sum]));
       const templates = Object.fromEntries([...shares].map(([template, share]) => [(TEMPLATES[template] as { name: string }).name, share]));

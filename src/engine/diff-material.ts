@@ -1,0 +1,77 @@
+/**
+ * The structural difference of two key materials, leaf by leaf: the exact reason why a key is another one. Pure.
+ */
+import type { JsonObject, JsonValue } from '../core/json.js';
+import { canonicalDigest, compareUtf8 } from './canonical.js';
+import { isDigest } from '../core/digest.js';
+import type { KeyMaterial } from './record.js';
+
+export type ChangeCode = 'version' | 'code' | 'params' | 'inputs' | 'externals' | 'services' | 'seed' | 'type' | 'format';
+
+export interface Change {
+  readonly code: ChangeCode;
+  /** place in the material, e.g. `params.steps`, `inputs.features`, `externals.nsddata/experiments/nsd/nsd_expdesign.mat` */
+  readonly path: string;
+  /** absent: it was not there before */
+  readonly before?: JsonValue;
+  /** absent: it is not there any more */
+  readonly after?: JsonValue;
+  /** for people: `params.steps 64 → 128`, `inputs.features changed` */
+  readonly text: string;
+}
+
+const LONGEST_VALUE = 60;
+
+/** From `before` to `after`, sorted by place. Empty if and only if both give the same key. */
+export function diffMaterial(before: KeyMaterial, after: KeyMaterial): Change[] {
+  const changes: Change[] = [];
+  compare(before as unknown as JsonValue, after as unknown as JsonValue, [], changes);
+  return changes.sort((a, b) => compareUtf8(a.path, b.path));
+}
+
+function compare(before: JsonValue | undefined, after: JsonValue | undefined, path: readonly string[], changes: Change[]): void {
+  if (isMap(before) && isMap(after)) {
+    for (const key of new Set([...Object.keys(before), ...Object.keys(after)])) {
+      const inBefore = Object.hasOwn(before, key) ? before[key] : undefined;
+      const inAfter = Object.hasOwn(after, key) ? after[key] : undefined;
+      compare(inBefore, inAfter, [...path, key], changes);
+    }
+    return;
+  }
+  if (before === undefined && after === undefined) return;
+  if (before !== undefined && after !== undefined && same(before, after)) return;
+  const place = path.join('.');
+  changes.push({
+    code: path[0] as ChangeCode,
+    path: place,
+    ...(before === undefined ? {} : { before }),
+    ...(after === undefined ? {} : { after }),
+    text: describe(place, before, after),
+  });
+}
+
+/** Equal exactly when the key cannot tell them apart. */
+function same(a: JsonValue, b: JsonValue): boolean {
+  return canonicalDigest('diff/1', a) === canonicalDigest('diff/1', b);
+}
+
+function describe(place: string, before: JsonValue | undefined, after: JsonValue | undefined): string {
+  if (before === undefined) return isContent(after) ? `${place} added` : `${place} added: ${show(after)}`;
+  if (after === undefined) return isContent(before) ? `${place} removed` : `${place} removed: ${show(before)}`;
+  return isContent(before) && isContent(after) ? `${place} changed` : `${place} ${show(before)} → ${show(after)}`;
+}
+
+/** Digests say nothing to a reader. */
+function isContent(value: JsonValue | undefined): boolean {
+  if (typeof value === 'string') return isDigest(value);
+  return Array.isArray(value) && value.length > 0 && value.every((item) => typeof item === 'string' && isDigest(item));
+}
+
+function show(value: JsonValue | undefined): string {
+  const text = JSON.stringify(value);
+  return text.length > LONGEST_VALUE ? `${text.slice(0, LONGEST_VALUE)}…` : text;
+}
+
+function isMap(value: JsonValue | undefined): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,305 @@
+/**
+ * Runs a plan. Every stage goes the same way as soon as its inputs are final: find its key, look it up, and either take what is there
+ * (restored) or verify the bytes of its inputs and run it. Inputs enter the key by content, so a stage that ran again and gave the same
+ * bytes changes nothing after it. Which stage ends first never changes a result.
+ *
+ * A damaged object is found when it is about to be read: the stage that made it runs again within the same run.
+ * Must not know a stage type, a service or how anything is shown.
+ */
+import { PipelineError, serializeError, type SerializedError } from '../core/errors.js';
+import { checkInputs } from './check-inputs.js';
+import type { RunEvent, RunEventListener, StageWord } from './events.js';
+import { ExternalDigests } from './external-digests.js';
+import { Gate } from './gate.js';
+import { servicesOf } from './key-material.js';
+import type { Plan, PlannedStage } from './plan.js';
+import type { WorkerPool } from './pool.js';
+import { findKey } from './find-key.js';
+import { ResourceLedger } from './resource-ledger.js';
+import type { StageRegistry } from './stage.js';
+import { RunJournal, type RunSummary } from './run-journal.js';
+import { performStage } from './perform-stage.js';
+import { publishedFiles } from './published-files.js';
+import type { FinalStage, KeyedStage, RunContents } from './run-state.js';
+import type { Store } from './store/store.js';
+import { Past } from './why.js';
+
+/** Stages whose keys are sought at a time: a few overlap their waits for the disk, many would only hold files open. */
+const RESOLVING_AT_ONCE = 16;
+/** An object that is damaged again right after its stage ran again is a failing disk. */
+const MOST_REPAIRS = 2;
+
+export interface ExecuteOptions {
+  readonly registry: StageRegistry;
+  /** `scratch`: where a store in mode `off` or `read` keeps what this run makes */
+  readonly store: Store & { readonly scratch?: string | undefined };
+  readonly pool: WorkerPool;
+  /** all that stages may use together; more cores than a stage can get are never granted to it */
+  readonly cpus: number;
+  readonly memoryMb: number;
+  /** the most stages that run at once; default: as many as fit */
+  readonly jobs?: number;
+  /** after a failure, go on with what does not depend on it */
+  readonly keepGoing?: boolean;
+  /** true for a stage that is to run whatever the store has */
+  readonly force?: (stage: string) => boolean;
+  readonly signal?: AbortSignal;
+  readonly onEvent?: RunEventListener;
+  /** versions for the record, e.g. of this program */
+  readonly software?: Readonly<Record<string, string>>;
+}
+
+/** Never rejects for a stage's failure: that is in the summary. Errors: what opening the run's folder in the store may throw. */
+export async function execute(plan: Plan, options: ExecuteOptions): Promise<RunSummary> {
+  const digests = await ExternalDigests.open(options.store.directory);
+  const journal = await RunJournal.begin(plan, options);
+  options.store.onEvent((event) => journal.emit(event));
+  const summary = await new Execution(plan, options, digests, journal).run();
+  if (options.store.mode === 'read-write') await digests.save();
+  return summary;
+}
+
+interface Node extends FinalStage {
+  readonly stage: PlannedStage;
+  readonly index: number;
+  readonly producers: readonly Node[];
+  readonly dependents: Node[];
+  state: 'waiting' | 'moving' | 'final';
+  /** it has to run even if the store has its key: its objects were found damaged */
+  repairing: boolean;
+  repairs: number;
+  started: boolean;
+}
+
+class Execution {
+  readonly #options: ExecuteOptions;
+  readonly #digests: ExternalDigests;
+  readonly #journal: RunJournal;
+  readonly #nodes: readonly Node[];
+  readonly #contents: RunContents = { outside: new Map() };
+  readonly #gate = new Gate(RESOLVING_AT_ONCE);
+  readonly #ledger: ResourceLedger;
+  readonly #past: Past;
+  readonly #abort = new AbortController();
+  /** set once nothing new may start: what is to blame */
+  #stoppedBy: string | undefined;
+  #moving = 0;
+  #allStill: () => void = () => undefined;
+
+  constructor(plan: Plan, options: ExecuteOptions, digests: ExternalDigests, journal: RunJournal) {
+    this.#options = options;
+    this.#digests = digests;
+    this.#journal = journal;
+    this.#nodes = nodesOf(plan);
+    this.#ledger = new ResourceLedger({ cpus: options.cpus, memoryMb: options.memoryMb }, options.jobs ?? Infinity);
+    this.#past = new Past(plan.file, options.store);
+  }
+
+  async run(): Promise<RunSummary> {
+    const { signal } = this.#options;
+    const cancel = (): void => {
+      this.#stop('cancellation');
+      this.#abort.abort(cancelled());
+    };
+    if (signal?.aborted === true) cancel();
+    else signal?.addEventListener('abort', cancel, { once: true });
+    try {
+      const still = new Promise<void>((resolve) => (this.#allStill = resolve));
+      this.#moving += 1;
+      for (const node of this.#nodes) {
+        if (node.stage.skipped !== undefined) this.#settle(node, 'skipped', { kind: 'stage.skipped', stage: node.stage.name, reason: node.stage.skipped });
+      }
+      for (const node of this.#nodes) this.#startIfReady(node);
+      this.#rest();
+      await still;
+      for (const node of this.#nodes) if (node.state !== 'final') this.#block(node, this.#stoppedBy ?? 'an earlier failure');
+      return await this.#journal.finish(signal?.aborted === true, this.#contents);
+    } finally {
+      signal?.removeEventListener('abort', cancel);
+    }
+  }
+
+  #startIfReady(node: Node): void {
+    if (node.state !== 'waiting' || this.#stoppedBy !== undefined) return;
+    if (!node.producers.every((producer) => producer.state === 'final' && producer.outputs !== undefined)) return;
+    node.state = 'moving';
+    this.#moving += 1;
+    void this.#move(node).finally(() => this.#rest());
+  }
+
+  #rest(): void {
+    this.#moving -= 1;
+    if (this.#moving === 0) this.#allStill();
+  }
+
+  /** From "all inputs are final" to "final itself", or back to waiting if an input has to be repaired. */
+  async #move(node: Node): Promise<void> {
+    const began = performance.now();
+    try {
+      const keyed = await this.#gate.run(() => this.#resolve(node, began));
+      if (keyed === undefined) return;
+      const { broken, stale } = await this.#gate.run(() => checkInputs(node, keyed, this.#contents, this.#options.store, this.#digests));
+      if (stale || broken.length > 0) return await this.#repair(node, broken as readonly Node[]);
+      await this.#perform(node, keyed);
+    } catch (error) {
+      if (error instanceof Stopped || (this.#abort.signal.aborted && !node.started)) node.state = 'waiting'; // it will count as blocked
+      else this.#fail(node, began, error);
+    }
+  }
+
+  /** The key of a stage that has to run; undefined once the stage is settled without. */
+  async #resolve(node: Node, began: number): Promise<KeyedStage | undefined> {
+    const { registry, store, force } = this.#options;
+    const { name } = node.stage;
+    this.#throwIfStopped();
+    const keyed = await findKey(node, registry, this.#digests, this.#contents, {
+      signal: this.#abort.signal,
+      onProgress: (done, total) => this.#journal.emit({ kind: 'stage.progress', stage: name, done, total, note: 'digesting outside files' }),
+    });
+    const { key } = keyed;
+    this.#journal.keyed(name, keyed);
+    if (node.repairing || force?.(name) === true) return keyed;
+    const record = await store.lookup(key);
+    if (record === undefined) return keyed;
+    // What is copied to the results is read without a stage in between, so its bytes are verified here.
+    for (const { file } of publishedFiles(node.stage.manifest, record.outputs)) {
+      if (file.inline !== undefined || file.external === true || (await store.verifyObject(file.digest, file.size)) === 'ok') continue;
+      node.repairing = true;
+      await store.dropRecord(key);
+      return keyed;
+    }
+    node.outputs = record.outputs;
+    node.key = key;
+    this.#journal.made(name, record.outputs, record.metrics);
+    this.#settle(node, 'restored', { kind: 'stage.restored', stage: name, key, durationMs: performance.now() - began });
+    return undefined;
+  }
+
+  async #perform(node: Node, keyed: KeyedStage): Promise<void> {
+    const { stage } = node;
+    const inProcess = stage.manifest.runs === 'inline' && stage.manifest.needs.length === 0;
+    // Inline work is cheap by its contract and shares the engine's thread anyway: it waits for nobody.
+    const release = inProcess ? () => undefined : await this.#ledger.acquire(node.index, stage.resources);
+    try {
+      if (release === undefined) return; // stopped while it waited: blocked in the end
+      this.#throwIfStopped();
+      await this.#performNow(node, keyed, inProcess);
+    } finally {
+      release?.();
+    }
+  }
+
+  async #performNow(node: Node, keyed: KeyedStage, inProcess: boolean): Promise<void> {
+    const { registry, store, force } = this.#options;
+    const { name, manifest, resources } = node.stage;
+    const reason = node.repairing
+      ? 'one of its outputs was damaged'
+      : force?.(name) === true
+        ? 'forced'
+        : (await this.#past.why(name, keyed.key, keyed.material)).text;
+    node.started = true;
+    this.#journal.started(node.stage, keyed, reason);
+    const began = performance.now();
+    const granted = { ...resources, ...this.#ledger.grant(resources) };
+    const record = await performStage({ ...node, granted, services: servicesOf(manifest, registry) }, keyed, this.#contents, {
+      registry,
+      store,
+      digests: this.#digests,
+      pool: inProcess ? undefined : this.#options.pool,
+      signal: this.#abort.signal,
+      listener: this.#journal.listenerFor(name),
+      software: this.#journal.software,
+    });
+    const stored = await store.publish(record);
+    node.outputs = record.outputs;
+    node.key = keyed.key;
+    node.repairing = false;
+    this.#journal.made(name, record.outputs, record.metrics);
+    this.#settle(node, 'ran', { kind: 'stage.ran', stage: name, key: keyed.key, durationMs: performance.now() - began, metrics: record.metrics, stored });
+  }
+
+  /** The producers of damaged inputs run again; the stage waits for them like at the beginning. */
+  async #repair(node: Node, broken: readonly Node[]): Promise<void> {
+    for (const producer of broken) {
+      if (producer.state !== 'final') continue; // somebody else has asked for it already
+      producer.repairs += 1;
+      if (producer.repairs > MOST_REPAIRS) throw damagedAgain(producer.stage.name);
+      if (producer.key !== undefined) await this.#options.store.dropRecord(producer.key);
+      producer.repairing = true;
+      producer.state = 'waiting';
+    }
+    node.state = 'waiting';
+    for (const producer of broken) this.#startIfReady(producer);
+    const failed = node.producers.find(({ state, outputs }) => state === 'final' && outputs === undefined);
+    if (failed === undefined) this.#startIfReady(node); // a producer may have been repaired meanwhile
+    else this.#block(node, failed.stage.name);
+  }
+
+  #fail(node: Node, began: number, error: unknown): void {
+    const { name } = node.stage;
+    delete node.outputs;
+    const serialized: SerializedError = serializeError(error);
+    this.#journal.failed(name, serialized);
+    this.#settle(node, 'failed', { kind: 'stage.failed', stage: name, durationMs: performance.now() - began, error: serialized });
+    this.#blockDependents(node, name);
+    if (this.#options.keepGoing !== true) this.#stop(name);
+  }
+
+  #blockDependents(node: Node, by: string): void {
+    const open = [...node.dependents];
+    for (let next = open.pop(); next !== undefined; next = open.pop()) {
+      if (next.state !== 'waiting') continue;
+      this.#block(next, by);
+      open.push(...next.dependents);
+    }
+  }
+
+  #block(node: Node, by: string): void {
+    this.#settle(node, 'blocked', { kind: 'stage.blocked', stage: node.stage.name, by });
+  }
+
+  #settle(node: Node, word: StageWord, event: RunEvent): void {
+    node.state = 'final';
+    this.#journal.settled(node.stage.name, word, event);
+    if (word === 'ran' || word === 'restored') for (const dependent of node.dependents) this.#startIfReady(dependent);
+  }
+
+  #stop(by: string): void {
+    this.#stoppedBy ??= by;
+    this.#ledger.close();
+  }
+
+  #throwIfStopped(): void {
+    if (this.#stoppedBy !== undefined) throw new Stopped();
+  }
+}
+
+/** Not a failure: nothing new starts any more. */
+class Stopped extends PipelineError {
+  constructor() {
+    super('E_CANCELLED', '"pipeline" does not start anything any more');
+  }
+}
+
+function nodesOf(plan: Plan): Node[] {
+  const byName = new Map<string, Node>();
+  return plan.stages.map((stage, index) => {
+    const names = new Set(stage.skipped === undefined ? Object.values(stage.inputs).flatMap((bindings) => bindings.map((binding) => binding.stage)) : []);
+    const producers = [...names].map((name) => byName.get(name) as Node);
+    const node: Node = { stage, index, producers, dependents: [], state: 'waiting', repairing: false, repairs: 0, started: false };
+    for (const producer of producers) producer.dependents.push(node);
+    byName.set(stage.name, node);
+    return node;
+  });
+}
+
+function cancelled(): PipelineError {
+  return new PipelineError('E_CANCELLED', '"pipeline run" was cancelled', { hint: 'Run again: what was finished is in the cache.' });
+}
+
+function damagedAgain(stage: string): PipelineError {
+  return new PipelineError('E_OBJECT_DAMAGED', `"${stage}" ran again and its outputs were damaged again`, {
+    facts: { expected: 'objects that stay as they were written', found: `${MOST_REPAIRS} repairs in one run` },
+    hint: 'Check the disk of the store, or put the store elsewhere with --cache-dir; `pipeline cache verify --read-data` lists what is damaged.',
+  });
+}

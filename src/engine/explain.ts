@@ -1,0 +1,63 @@
+/**
+ * Why a stage would run, or would not: its key material now against the last one of the same stage of the same file, leaf by leaf. Where
+ * something before it will run, its own inputs are not known yet, and only the other leaves are compared.
+ */
+import { PipelineError } from '../core/errors.js';
+import { diffMaterial, type Change } from './diff-material.js';
+import { ExternalDigests } from './external-digests.js';
+import { keyMaterial } from './key-material.js';
+import type { Plan, PlannedStage } from './plan.js';
+import type { KeyMaterial, StageKey } from './record.js';
+import { knownExternals, planStatus, type StageStatus, type StatusOptions } from './status.js';
+import { suggestion } from './suggest.js';
+import { Past, type Reason } from './why.js';
+
+export interface Explanation extends StageStatus {
+  /** what changed, leaf by leaf; empty for a hit and for a stage that was never run */
+  readonly changes: readonly Change[];
+  /** what it was compared with; null if there is nothing of this type */
+  readonly against: Reason['against'];
+  /** stages before it that will or may run: with them its inputs may change */
+  readonly undecided: readonly string[];
+}
+
+/** Errors: E_UNKNOWN_STAGE_NAME with the nearest name, and those of planStatus. */
+export async function explainStage(plan: Plan, stageName: string, options: StatusOptions): Promise<Explanation> {
+  const stage = plan.stages.find(({ name }) => name === stageName);
+  if (stage === undefined) throw unknownStage(plan, stageName);
+  const statuses = await planStatus(plan, options);
+  const byName = new Map(statuses.map((status) => [status.stage, status]));
+  const status = byName.get(stageName) as StageStatus;
+  const past = new Past(plan.file, options.store);
+  if (status.answer === 'maybe') return explainOpen(stage, status, byName, past, options);
+  const none = { changes: [], against: null, undecided: [] };
+  if (status.answer !== 'run' || status.key === undefined || status.material === undefined || status.why === 'forced') return { ...status, ...none };
+  const reason = await compareWithPast(past, stageName, status.key, status.material);
+  return { ...status, why: reason.text, changes: reason.changes, against: reason.against, undecided: [] };
+}
+
+async function compareWithPast(past: Past, stage: string, key: StageKey, material: KeyMaterial): Promise<Reason> {
+  const reason = await past.why(stage, key, material);
+  return reason.against === null ? past.nearest(material) : reason;
+}
+
+async function explainOpen(stage: PlannedStage, status: StageStatus, byName: ReadonlyMap<string, StageStatus>, past: Past, options: StatusOptions): Promise<Explanation> {
+  const producers = new Set(Object.values(stage.inputs).flatMap((bindings) => bindings.map((binding) => binding.stage)));
+  const undecided = [...producers].filter((name) => byName.get(name)?.answer !== 'hit');
+  const before = await past.lastMaterial(stage.name);
+  if (before === undefined) return { ...status, changes: [], against: null, undecided };
+  const digests = await ExternalDigests.open(options.store.directory);
+  const externals = await knownExternals(stage, options.registry, digests);
+  // What is not known yet is taken as it was, so that the difference shows what is certain.
+  const known = { inputs: before.material.inputs, externals: typeof externals === 'string' ? before.material.externals : externals };
+  const changes = diffMaterial(before.material, keyMaterial(stage, known, options.registry));
+  return { ...status, changes, against: before.against, undecided };
+}
+
+function unknownStage(plan: Plan, name: string): PipelineError {
+  const names = plan.stages.map((stage) => stage.name);
+  return new PipelineError('E_UNKNOWN_STAGE_NAME', `"${name}" is not a stage of "${plan.name}"`, {
+    facts: { expected: `one of ${names.length} stages`, found: `"${name}"`, file: plan.file },
+    hint: suggestion(name, names, `Choose one of: ${names.join(', ')}.`),
+  });
+}

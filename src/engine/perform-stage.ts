@@ -1,0 +1,134 @@
+/**
+ * Runs one stage and turns what it wrote into a record: staging folder, job, timeout, the check that nothing outside changed meanwhile,
+ * sealed outputs. Nothing is published here, and after any error nothing of the run is left but unreferenced objects.
+ */
+import { hostname } from 'node:os';
+import { PipelineError } from '../core/errors.js';
+import type { Artifact } from './artifact.js';
+import { sealArtifact } from './artifact-seal.js';
+import { outsideFiles } from './check-inputs.js';
+import type { ExternalDigests } from './external-digests.js';
+import { stageSeed } from './key.js';
+import type { PlannedStage } from './plan.js';
+import type { WorkerPool } from './pool.js';
+import type { StageRecord } from './record.js';
+import { outputOf, type KeyedStage, type RunContents, type StageWithProducers } from './run-state.js';
+import { runStage } from './run-stage.js';
+import type { StageRegistry, StageResources } from './stage.js';
+import { assertUnchanged } from './stage-externals.js';
+import type { Store } from './store/store.js';
+import type { JobListener } from './worker-process.js';
+import type { StageJob, StageResult } from './worker-protocol.js';
+
+export interface PerformOptions {
+  readonly registry: StageRegistry;
+  readonly store: Store & { readonly scratch?: string | undefined };
+  readonly digests: ExternalDigests;
+  /** undefined: in this process */
+  readonly pool: WorkerPool | undefined;
+  readonly signal: AbortSignal;
+  readonly listener: JobListener;
+  readonly software: Readonly<Record<string, string>>;
+}
+
+export interface StageToPerform extends StageWithProducers {
+  readonly granted: StageResources;
+  readonly services: Readonly<Record<string, string>>;
+}
+
+/** Errors: what the stage throws, E_STAGE_CRASHED, E_TIMEOUT, E_CANCELLED, E_OUTPUT_MISSING, E_INPUT_CHANGED, errors of the store. */
+export async function performStage(node: StageToPerform, keyed: KeyedStage, contents: RunContents, options: PerformOptions): Promise<StageRecord> {
+  const { store, digests } = options;
+  const { stage } = node;
+  const began = performance.now();
+  const staging = await store.createStaging(stage.name);
+  try {
+    const inputs = inputsOf(node);
+    const outside = outsideFiles(Object.values(inputs), contents);
+    const job: StageJob = {
+      stage: stage.name,
+      type: stage.manifest.type,
+      version: stage.manifest.version,
+      key: keyed.key,
+      params: stage.params,
+      inputs,
+      outputPorts: Object.keys(stage.manifest.outputs),
+      externals: keyed.externals.map(({ name, path, content }) => ({ name, path, digest: content.digest, size: content.size })),
+      outside: Object.fromEntries(outside.map(({ path, content }) => [content.digest, path])),
+      seed: keyed.material.seed === null ? null : stageSeed(keyed.material),
+      needs: stage.manifest.needs,
+      services: node.services,
+      resources: { cpus: node.granted.cpus, memoryMb: node.granted.memoryMb },
+      staging,
+      store: { directory: store.directory, mode: store.mode, ...(store.scratch === undefined ? {} : { scratch: store.scratch }) },
+    };
+    const result = await withTimeout(stage, options.signal, (signal) => runJob(job, signal, options));
+    await assertUnchanged(stage.name, [...keyed.externals, ...outside], digests);
+    return {
+      format: 1,
+      key: keyed.key,
+      material: keyed.material,
+      outputs: seal(stage, inputs, result),
+      metrics: result.metrics,
+      made: { at: new Date().toISOString(), durationMs: Math.round(performance.now() - began), host: hostname(), software: options.software },
+    };
+  } finally {
+    await store.discardStaging(staging);
+  }
+}
+
+async function runJob(job: StageJob, signal: AbortSignal, { pool, registry, store, listener }: PerformOptions): Promise<StageResult> {
+  if (pool !== undefined) return pool.run(job, signal, listener);
+  const definition = await registry.modules[job.type]?.load();
+  if (definition === undefined) {
+    throw new PipelineError('E_UNKNOWN_STAGE_TYPE', `"${job.type}" has a manifest but no code`, {
+      facts: { expected: 'a module for every type in the manifest', found: 'none' },
+      hint: 'Build again, so that the manifest of the stage types matches their code.',
+    });
+  }
+  return runStage(definition, job, { store, services: {}, signal, emit: (said) => listener.onSignal(said) });
+}
+
+/** Port → artifact; ports that are not connected are absent. */
+function inputsOf({ stage, producers }: StageWithProducers): Record<string, Artifact> {
+  const inputs: Record<string, Artifact> = {};
+  for (const [port, [binding]] of Object.entries(stage.inputs)) {
+    const artifact = binding === undefined ? undefined : outputOf(producers, binding.stage, binding.output);
+    if (artifact !== undefined) inputs[port] = artifact;
+  }
+  return inputs;
+}
+
+/** What shows restricted data is restricted, whatever the stage says. */
+function seal(stage: PlannedStage, inputs: Readonly<Record<string, Artifact>>, result: StageResult): Record<string, Artifact> {
+  const inherited = Object.values(inputs).some((artifact) => artifact.restricted === true);
+  return Object.fromEntries(
+    Object.entries(result.outputs).map(([port, made]) => {
+      const type = stage.manifest.outputs[port]?.type ?? port;
+      return [port, sealArtifact({ type, files: made.files, restricted: inherited || made.restricted })];
+    }),
+  );
+}
+
+async function withTimeout<T>(stage: PlannedStage, outer: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const controller = new AbortController();
+  const forward = (): void => controller.abort(outer.reason);
+  if (outer.aborted) forward();
+  else outer.addEventListener('abort', forward, { once: true });
+  const { timeoutMs } = stage.resources;
+  const timer = timeoutMs === undefined ? undefined : setTimeout(() => controller.abort(timedOut(stage, timeoutMs)), timeoutMs);
+  try {
+    return await work(controller.signal);
+  } finally {
+    clearTimeout(timer);
+    outer.removeEventListener('abort', forward);
+  }
+}
+
+function timedOut(stage: PlannedStage, timeoutMs: number): PipelineError {
+  return new PipelineError('E_TIMEOUT', `"${stage.name}" did not end in its time`, {
+    facts: { expected: `at most ${timeoutMs / 1000} s`, found: 'still running' },
+    hint: 'Give it more time (`resources: { time: … }`) or less work; memoised parts of its work are kept.',
+    span: stage.span,
+  });
+}

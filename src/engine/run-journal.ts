@@ -1,0 +1,201 @@
+/**
+ * The memory of one execution: passes events on, appends them to the run's folder, and builds the run record and the summary.
+ * A store that may not be written to gets no folder; the summary is the same. Must not decide anything about the run.
+ */
+import { dirname, join } from 'node:path';
+import type { Digest } from '../core/digest.js';
+import type { SerializedError } from '../core/errors.js';
+import type { Artifact } from './artifact.js';
+import type { RunEvent, RunEventListener, StageWord } from './events.js';
+import { gitState, hardware, softwareVersions, type GitState } from './machine.js';
+import type { Plan, PlannedStage } from './plan.js';
+import { newRunId, RunFolder } from './run-folder.js';
+import type { OutputSummary, RunRecord, StageOutcome } from './run-record.js';
+import type { KeyedStage, RunContents } from './run-state.js';
+import { layoutOf } from './store/layout.js';
+import { currentOwner } from './store/owner.js';
+import type { Store } from './store/store.js';
+import type { JobListener } from './worker-process.js';
+
+export interface RunSummary {
+  readonly id: string;
+  readonly outcome: 'succeeded' | 'failed' | 'cancelled';
+  readonly durationMs: number;
+  readonly counts: Readonly<Record<StageWord, number>>;
+  readonly failures: readonly { readonly stage: string; readonly error: SerializedError }[];
+  /** what is (or, in modes `off` and `read`, would be) in the run's folder */
+  readonly record: RunRecord;
+  /** the run's folder in the store; undefined in modes `off` and `read` */
+  readonly folder: string | undefined;
+  /** stage → output → artifact, for the stages that ran or were restored */
+  readonly outputs: ReadonlyMap<string, Readonly<Record<string, Artifact>>>;
+  /** where the outside files lie that artifacts of this run refer to */
+  readonly outside: ReadonlyMap<Digest, string>;
+}
+
+export interface JournalOptions {
+  readonly store: Store;
+  readonly onEvent?: RunEventListener;
+  readonly software?: Readonly<Record<string, string>>;
+}
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+const RUN_ID_ATTEMPTS = 20;
+
+export class RunJournal {
+  readonly id: string;
+  readonly software: Readonly<Record<string, string>>;
+  readonly #plan: Plan;
+  readonly #folder: RunFolder | undefined;
+  readonly #store: Store;
+  readonly #listener: RunEventListener | undefined;
+  readonly #startedAt = new Date();
+  readonly #began = performance.now();
+  readonly #outcomes: ReadonlyMap<string, Mutable<StageOutcome>>;
+  readonly #outputs = new Map<string, Readonly<Record<string, Artifact>>>();
+  #git: Promise<GitState | null> | undefined;
+  #over = false;
+
+  private constructor(plan: Plan, options: JournalOptions) {
+    this.#plan = plan;
+    this.#store = options.store;
+    this.#listener = options.onEvent;
+    this.software = { ...softwareVersions(), ...options.software };
+    this.#outcomes = new Map(plan.stages.map((stage) => [stage.name, outcomeOf(stage)]));
+    [this.id, this.#folder] = openFolder(options.store, this.#startedAt);
+  }
+
+  static async begin(plan: Plan, options: JournalOptions): Promise<RunJournal> {
+    const journal = new RunJournal(plan, options);
+    await journal.#folder?.save({ ...journal.#record('running'), owner: currentOwner() });
+    const stages = plan.stages.map(({ name, manifest }) => ({ name, type: manifest.type }));
+    journal.emit({ kind: 'run.started', run: journal.id, pipeline: plan.name, file: plan.file, stages });
+    return journal;
+  }
+
+  emit(event: RunEvent): void {
+    if (this.#over) return; // the store may outlive this run
+    this.#folder?.event(event, performance.now() - this.#began);
+    this.#listener?.(event);
+  }
+
+  keyed(stage: string, { key }: KeyedStage): void {
+    this.#outcome(stage).key = key;
+  }
+
+  started(stage: PlannedStage, { key, material }: KeyedStage, reason: string): void {
+    this.#git ??= gitState(dirname(this.#plan.file));
+    this.#outcome(stage.name).reason = reason;
+    this.#folder?.material({ stage: stage.name, key, material });
+    this.emit({ kind: 'stage.started', stage: stage.name, type: stage.manifest.type, key, reason });
+  }
+
+  listenerFor(stage: string): JobListener {
+    const log = (level: 'info' | 'warning', text: string): void => {
+      this.#folder?.log(stage, level === 'warning' ? `warning: ${text}` : text);
+      this.emit({ kind: 'stage.log', stage, level, text });
+    };
+    return {
+      onSignal: (signal) => (signal.kind === 'log' ? log(signal.level, signal.text) : this.emit({ ...signal, kind: 'stage.progress', stage })),
+      onOutput: (line) => log('info', line),
+      onDamage: (event) => this.emit(event),
+    };
+  }
+
+  made(stage: string, outputs: Readonly<Record<string, Artifact>>, metrics: Readonly<Record<string, number>>): void {
+    this.#outputs.set(stage, outputs);
+    const outcome = this.#outcome(stage);
+    outcome.metrics = metrics;
+    outcome.outputs = Object.fromEntries(Object.entries(outputs).map(([port, artifact]) => [port, summaryOf(artifact)]));
+  }
+
+  failed(stage: string, error: SerializedError): void {
+    this.#outputs.delete(stage);
+    const outcome = this.#outcome(stage);
+    outcome.error = error;
+    outcome.outputs = {};
+    if (error.stack !== undefined) this.#folder?.log(stage, error.stack);
+  }
+
+  settled(stage: string, word: StageWord, event: RunEvent): void {
+    const outcome = this.#outcome(stage);
+    outcome.word = word;
+    if (event.kind === 'stage.skipped') outcome.reason = event.reason;
+    if (event.kind === 'stage.blocked') outcome.reason = `blocked by ${event.by}`;
+    if ('durationMs' in event) outcome.durationMs = Math.round(event.durationMs);
+    this.#folder?.endLog(stage);
+    this.emit(event);
+  }
+
+  async finish(cancelled: boolean, contents: RunContents): Promise<RunSummary> {
+    const counts: Record<StageWord, number> = { ran: 0, restored: 0, skipped: 0, failed: 0, blocked: 0 };
+    for (const { word } of this.#outcomes.values()) if (word !== undefined) counts[word] += 1;
+    const outcome = cancelled ? 'cancelled' : counts.failed + counts.blocked > 0 ? 'failed' : 'succeeded';
+    const git = await this.#git;
+    const record: RunRecord = { ...this.#record(outcome), ...(git === undefined ? {} : { git }) };
+    this.emit({ kind: 'run.finished', run: this.id, durationMs: record.durationMs, counts, outcome });
+    this.#over = true;
+    this.#folder?.close();
+    await this.#folder?.save(record);
+    return {
+      id: this.id,
+      outcome,
+      durationMs: record.durationMs,
+      counts,
+      failures: record.stages.flatMap(({ name, error }) => (error === undefined ? [] : [{ stage: name, error }])),
+      record,
+      folder: this.#folder?.path,
+      outputs: this.#outputs,
+      outside: new Map([...contents.outside].map(([digest, { path }]) => [digest, path])),
+    };
+  }
+
+  #record(outcome: RunRecord['outcome']): RunRecord {
+    const plan = this.#plan;
+    return {
+      format: 1,
+      id: this.id,
+      pipeline: plan.name,
+      ...(plan.description === undefined ? {} : { description: plan.description }),
+      file: plan.file,
+      source: plan.source,
+      params: plan.params,
+      env: plan.env,
+      cacheMode: this.#store.mode,
+      outcome,
+      startedAt: this.#startedAt.toISOString(),
+      durationMs: Math.round(performance.now() - this.#began),
+      restricted: [...this.#outputs.values()].some((outputs) => Object.values(outputs).some((artifact) => artifact.restricted === true)),
+      stages: [...this.#outcomes.values()],
+      software: this.software,
+      hardware: hardware(),
+    };
+  }
+
+  #outcome(stage: string): Mutable<StageOutcome> {
+    return this.#outcomes.get(stage) as Mutable<StageOutcome>;
+  }
+}
+
+/** A folder under an id that nobody else has; none if the store may not be written to. */
+function openFolder(store: Store, now: Date): [id: string, folder: RunFolder | undefined] {
+  for (let attempt = 1; ; attempt += 1) {
+    const id = newRunId(now);
+    if (store.mode !== 'read-write') return [id, undefined];
+    try {
+      return [id, new RunFolder(join(layoutOf(store.directory).runs, id))];
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || attempt === RUN_ID_ATTEMPTS) throw error;
+    }
+  }
+}
+
+function outcomeOf(stage: PlannedStage): Mutable<StageOutcome> {
+  const inputs = Object.fromEntries(Object.entries(stage.inputs).map(([port, bindings]) => [port, bindings.map((binding) => `${binding.stage}.${binding.output}`)]));
+  return { name: stage.name, type: stage.manifest.type, version: stage.manifest.version, params: stage.params, inputs, metrics: {}, outputs: {} };
+}
+
+function summaryOf(artifact: Artifact): OutputSummary {
+  const bytes = artifact.files.reduce((sum, file) => sum + file.size, 0);
+  return { type: artifact.type, digest: artifact.digest, files: artifact.files.length, bytes, restricted: artifact.restricted === true };
+}

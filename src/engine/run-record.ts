@@ -1,0 +1,66 @@
+/**
+ * What is kept of a run: one JSON file that says everything a report needs, and nothing that results depend on. Written when a run starts
+ * (so that an interrupted one is known too) and again when it ends; each time whole or not at all.
+ */
+import type { Digest } from '../core/digest.js';
+import type { SerializedError } from '../core/errors.js';
+import type { JsonObject } from '../core/json.js';
+import type { StageWord } from './events.js';
+import type { GitState, Hardware } from './machine.js';
+import type { StageKey } from './record.js';
+import type { Owner } from './store/owner.js';
+import type { Store } from './store/store.js';
+
+export type RunOutcome = 'running' | 'interrupted' | 'succeeded' | 'failed' | 'cancelled';
+
+export interface OutputSummary {
+  readonly type: string;
+  readonly digest: Digest;
+  readonly files: number;
+  readonly bytes: number;
+  readonly restricted: boolean;
+}
+
+export interface StageOutcome {
+  readonly name: string;
+  readonly type: string;
+  readonly version: number;
+  readonly params: JsonObject;
+  /** port → `stage.output` */
+  readonly inputs: Readonly<Record<string, readonly string[]>>;
+  /** absent while the run goes on */
+  readonly word?: StageWord;
+  /** why it ran, was skipped, or what blocked it */
+  readonly reason?: string;
+  readonly key?: StageKey;
+  readonly durationMs?: number;
+  readonly metrics: Readonly<Record<string, number>>;
+  readonly outputs: Readonly<Record<string, OutputSummary>>;
+  readonly error?: SerializedError;
+}
+
+export interface RunRecord {
+  readonly format: 1;
+  readonly id: string;
+  readonly pipeline: string;
+  readonly description?: string;
+  /** absolute path of the pipeline file */
+  readonly file: string;
+  /** digest of its text */
+  readonly source: Digest;
+  readonly params: JsonObject;
+  readonly env: Readonly<Record<string, string | null>>;
+  readonly cacheMode: Store['mode'];
+  readonly outcome: RunOutcome;
+  readonly startedAt: string;
+  readonly durationMs: number;
+  /** some output of this run holds or shows data that may not be redistributed */
+  readonly restricted: boolean;
+  readonly stages: readonly StageOutcome[];
+  readonly software: Readonly<Record<string, string>>;
+  readonly hardware: Hardware;
+  /** of the folder that the pipeline file lies in; absent if nothing ran, null if it is in no work tree */
+  readonly git?: GitState | null;
+  /** who runs it, while it runs */
+  readonly owner?: Owner;
+}

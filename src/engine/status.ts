@@ -1,0 +1,78 @@
+/**
+ * Says before a run what it would do, reading records and stamps only. A stage whose inputs are all known hits has an exact key; after a
+ * stage that will run the answer is `maybe`, because it may give the same bytes as before. Outside files that were never digested are not
+ * read for this: hundreds of GB are not opened for a question.
+ */
+import type { Digest } from '../core/digest.js';
+import { ExternalDigests } from './external-digests.js';
+import { inputDigests } from './find-key.js';
+import { keyMaterial } from './key-material.js';
+import { stageKey } from './key.js';
+import type { Plan, PlannedStage } from './plan.js';
+import type { KeyMaterial, StageKey } from './record.js';
+import type { FinalStage } from './run-state.js';
+import { listExternals } from './stage-externals.js';
+import type { StageRegistry } from './stage.js';
+import type { Store } from './store/store.js';
+import { Past } from './why.js';
+
+export type PlanAnswer = 'hit' | 'run' | 'maybe' | 'skipped';
+
+export interface StageStatus {
+  readonly stage: string;
+  readonly answer: PlanAnswer;
+  /** known exactly for `hit` and `run` */
+  readonly key?: StageKey;
+  readonly material?: KeyMaterial;
+  /** few words */
+  readonly why: string;
+}
+
+export interface StatusOptions {
+  readonly registry: StageRegistry;
+  readonly store: Store;
+  readonly force?: (stage: string) => boolean;
+}
+
+/** In the order of the plan. Errors: those of the stage types' lists of externals, E_EXTERNAL_MISSING, E_STORE_IO. */
+export async function planStatus(plan: Plan, options: StatusOptions): Promise<StageStatus[]> {
+  const digests = await ExternalDigests.open(options.store.directory);
+  const past = new Past(plan.file, options.store);
+  const hits = new Map<string, FinalStage>();
+  const statuses: StageStatus[] = [];
+  for (const stage of plan.stages) statuses.push(await statusOf(stage, hits, digests, past, options));
+  return statuses;
+}
+
+async function statusOf(stage: PlannedStage, hits: Map<string, FinalStage>, digests: ExternalDigests, past: Past, options: StatusOptions): Promise<StageStatus> {
+  const { registry, store, force } = options;
+  const { name } = stage;
+  if (stage.skipped !== undefined) return { stage: name, answer: 'skipped', why: stage.skipped };
+  const needed = [...new Set(Object.values(stage.inputs).flatMap((bindings) => bindings.map((binding) => binding.stage)))];
+  const open = needed.filter((producer) => !hits.has(producer));
+  if (open.length > 0) return { stage: name, answer: 'maybe', why: `after ${open.map((producer) => `"${producer}"`).join(', ')}` };
+  const contents = await knownExternals(stage, registry, digests);
+  if (typeof contents === 'string') return { stage: name, answer: 'maybe', why: contents };
+
+  const producers = needed.map((producer) => hits.get(producer) as FinalStage);
+  const material = keyMaterial(stage, { inputs: inputDigests({ stage, producers }), externals: contents }, registry);
+  const key = stageKey(material);
+  if (force?.(name) === true) return { stage: name, answer: 'run', key, material, why: 'forced' };
+  const record = await store.lookup(key);
+  if (record === undefined) return { stage: name, answer: 'run', key, material, why: (await past.why(name, key, material)).text };
+  hits.set(name, { stage, key, outputs: record.outputs });
+  return { stage: name, answer: 'hit', key, material, why: '' };
+}
+
+/** Contents by logical name, or why they are not known. */
+export async function knownExternals(stage: PlannedStage, registry: StageRegistry, digests: ExternalDigests): Promise<Record<string, Digest> | string> {
+  const contents: [name: string, digest: Digest][] = [];
+  let unknown = 0;
+  for (const { name, path } of await listExternals(stage, registry)) {
+    const known = digests.known(path);
+    if (known === undefined) unknown += 1;
+    else contents.push([name, known.digest]);
+  }
+  if (unknown > 0) return `${unknown} outside ${unknown === 1 ? 'file' : 'files'} not yet digested`;
+  return Object.fromEntries(contents);
+}

@@ -1,0 +1,117 @@
+/**
+ * Why a stage has no record under its key: compares its key material with the last one that the same stage of the same pipeline file had,
+ * or, if there was none, with the nearest record of its type. Reads run records and records; changes nothing.
+ */
+import { diffMaterial, type Change } from './diff-material.js';
+import type { KeyMaterial, StageKey, StageRecord } from './record.js';
+import { listRuns, readMaterials, runIds } from './run-history.js';
+import type { RunRecord, StageOutcome } from './run-record.js';
+import { nodeFs, readWhole } from './store/fs-port.js';
+import { layoutOf } from './store/layout.js';
+import { decodeRecord } from './store/record-file.js';
+import type { Store } from './store/store.js';
+import { placesOf } from './store/walk.js';
+
+/** Older runs are not searched: what they had is either a record in the store or of no interest any more. */
+const RUNS_SEARCHED = 100;
+
+export interface Reason {
+  /** few words: `params.steps 64 → 128`, `never run`, `its record is gone` */
+  readonly text: string;
+  readonly changes: readonly Change[];
+  /** what it was compared with; null if there is nothing of this type */
+  readonly against: { readonly key: StageKey; readonly run?: string } | null;
+}
+
+interface Last {
+  readonly run: string;
+  readonly outcome: StageOutcome;
+}
+
+/** Remembers what it has read of the past for the length of one command. */
+export class Past {
+  readonly #file: string;
+  readonly #store: Store;
+  #runs: readonly RunRecord[] | undefined;
+
+  constructor(file: string, store: Store) {
+    this.#file = file;
+    this.#store = store;
+  }
+
+  /** Cheap: looks at the runs of this pipeline file only. */
+  async why(stage: string, key: StageKey, material: KeyMaterial): Promise<Reason> {
+    const last = this.#last(stage);
+    const lastKey = last?.outcome.key;
+    if (last === undefined || lastKey === undefined) return { text: 'never run', changes: [], against: null };
+    const against = { key: lastKey, run: last.run };
+    if (lastKey === key) {
+      const failed = last.outcome.word === 'failed';
+      return { text: failed ? 'it failed last time' : 'its record is gone', changes: [], against };
+    }
+    const before = await this.#materialOf(lastKey);
+    if (before === undefined) return { text: 'changed since the last run, whose key material is gone', changes: [], against };
+    return reasonOf(diffMaterial(before, material), against);
+  }
+
+  /** The material that the stage had last. */
+  async lastMaterial(stage: string): Promise<{ readonly material: KeyMaterial; readonly against: NonNullable<Reason['against']> } | undefined> {
+    const last = this.#last(stage);
+    const key = last?.outcome.key;
+    const material = key === undefined ? undefined : await this.#materialOf(key);
+    return last === undefined || key === undefined || material === undefined ? undefined : { material, against: { key, run: last.run } };
+  }
+
+  /** For a stage that never ran: what tells it from the record of its type that differs in the fewest leaves. Reads every record of the store. */
+  async nearest(material: KeyMaterial): Promise<Reason> {
+    let best: { readonly key: StageKey; readonly changes: Change[] } | undefined;
+    if (this.#store.mode !== 'off') {
+      for await (const record of recordsOfType(this.#store.directory, material.type)) {
+        const changes = diffMaterial(record.material, material);
+        const closer = best === undefined || changes.length < best.changes.length || (changes.length === best.changes.length && record.key < best.key);
+        if (closer) best = { key: record.key, changes };
+      }
+    }
+    if (best === undefined) return { text: 'never run', changes: [], against: null };
+    const reason = reasonOf(best.changes, { key: best.key });
+    return { ...reason, text: `never run; nearest record: ${reason.text}` };
+  }
+
+  /** The newest run of this file in which the stage had a key. */
+  #last(stage: string): Last | undefined {
+    this.#runs ??= this.#store.mode === 'off' ? [] : listRuns(this.#store.directory, RUNS_SEARCHED).filter(({ file }) => file === this.#file);
+    for (const run of this.#runs) {
+      const outcome = run.stages.find(({ name }) => name === stage);
+      if (outcome?.key !== undefined) return { run: run.id, outcome };
+    }
+    return undefined;
+  }
+
+  async #materialOf(key: StageKey): Promise<KeyMaterial | undefined> {
+    const record = await this.#store.lookup(key);
+    if (record !== undefined) return record.material;
+    for (const id of runIds(this.#store.directory).slice(0, RUNS_SEARCHED)) {
+      const line = readMaterials(this.#store.directory, id).find((candidate) => candidate.key === key);
+      if (line !== undefined) return line.material;
+    }
+    return undefined;
+  }
+}
+
+function reasonOf(changes: readonly Change[], against: Reason['against']): Reason {
+  const [first, ...more] = changes;
+  const text = first === undefined ? 'its record is gone' : more.length === 0 ? first.text : `${first.text} and ${more.length} more`;
+  return { text, changes, against };
+}
+
+async function* recordsOfType(directory: string, type: string): AsyncGenerator<StageRecord> {
+  for await (const { kind, id, path } of placesOf(nodeFs, layoutOf(directory), 'records')) {
+    if (kind !== 'entry' || id === undefined) continue;
+    const bytes = await readWhole(nodeFs, path).catch(() => undefined); // removed meanwhile, or not readable: not a neighbour
+    if (bytes === undefined || !bytes.includes(`"type":${JSON.stringify(type)}`)) continue;
+    const decoded = decodeRecord(bytes, id as string as StageKey);
+    if (decoded.kind !== 'record') continue;
+    const record = decoded.record as StageRecord;
+    if (record.material.type === type) yield record;
+  }
+}

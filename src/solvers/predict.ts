@@ -1,0 +1,43 @@
+/** Predictions of a linear readout, in batches of rows padded to one size: the same row gives the same bits in every batch. */
+import { tensor } from '../core/tensor.js';
+import type { TensorService } from '../core/tensor-service.js';
+import { GraphBuilder } from '../graph/builder.js';
+import { encodeModel } from '../graph/encode.js';
+
+export interface LinearReadout {
+  /** float32 [feature, target] */
+  readonly weights: Float32Array;
+  /** float32 [target] */
+  readonly intercept: Float32Array;
+  readonly featureCount: number;
+  readonly targetCount: number;
+}
+
+const BATCH = 256;
+
+/**
+ * ŷ = X W + b.
+ * @shape rows(from, count): float32 [count, feature]; result: float32 [n, target]
+ */
+export async function predictTargets(service: TensorService, readout: LinearReadout, n: number, rows: (from: number, count: number) => Float32Array, signal?: AbortSignal): Promise<Float32Array> {
+  const { featureCount, targetCount } = readout;
+  const g = new GraphBuilder();
+  const [x, w, b] = [g.input('x', 'float32', [BATCH, featureCount]), g.input('w', 'float32', [featureCount, targetCount]), g.input('b', 'float32', [targetCount])];
+  g.output('y', g.op('Add', [g.op('MatMul', [x, w]), b]));
+  const program = await service.compile(encodeModel(g.build()), { label: 'predictions of a readout' });
+  const out = new Float32Array(n * targetCount);
+  try {
+    const fixed = { w: tensor('float32', [featureCount, targetCount], readout.weights), b: tensor('float32', [targetCount], readout.intercept) };
+    for (let from = 0; from < n; from += BATCH) {
+      signal?.throwIfAborted();
+      const count = Math.min(BATCH, n - from);
+      const batch = new Float32Array(BATCH * featureCount);
+      batch.set(rows(from, count));
+      const y = (await program.run({ x: tensor('float32', [BATCH, featureCount], batch), ...fixed }))['y']?.data as Float32Array;
+      out.set(y.subarray(0, count * targetCount), from * targetCount);
+    }
+  } finally {
+    await program.dispose();
+  }
+  return out;
+}

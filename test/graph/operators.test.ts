@@ -1,0 +1,121 @@
+/** Each operator three ways: its shape and value on ONNX Runtime against the float64 evaluator, and its gradient rule against central differences. */
+import fc from 'fast-check';
+import { afterAll, describe, expect, it } from 'vitest';
+import { Random } from '../../src/core/random.js';
+import { allocate, sizeOf } from '../../src/core/tensor.js';
+import type { Tensor } from '../../src/core/tensor.js';
+import { GraphBuilder } from '../../src/graph/builder.js';
+import { encodeModel } from '../../src/graph/encode.js';
+import { differentiate, gradientName } from '../../src/graph/gradient.js';
+import type { Graph } from '../../src/graph/ir.js';
+import { OP_TYPES } from '../../src/graph/ops/op-types.js';
+import { OPERATORS } from '../../src/graph/ops/table.js';
+import { createOnnxRuntimeService } from '../../src/runtime/onnxruntime-service.js';
+import { evaluate, plain } from '../rigs/reference-evaluator.js';
+import type { Plain } from '../rigs/reference-evaluator.js';
+import { CASES, dtypeOf } from './operator-cases.js';
+import type { Case, Port } from './operator-cases.js';
+import { DIFFERENCE_STEP, DIRECTIONAL, OPERATOR_FLOAT32 } from './tolerances.js';
+
+const RUNS = 24;
+const SEED = 20240611;
+const service = createOnnxRuntimeService({ threads: 1 });
+afterAll(() => service.dispose());
+
+/** Random values; a normal draw comes so near a kink that a difference step crosses it with a probability of about 1e-5. */
+function draw(port: Port, random: Random): Tensor {
+  const { domain = 'real' } = port;
+  const dtype = dtypeOf(domain);
+  const data = allocate(dtype, sizeOf(port.shape));
+  const order = typeof domain === 'object' && 'distinctBelow' in domain ? random.permutation(domain.distinctBelow) : undefined;
+  for (let i = 0; i < data.length; i += 1) {
+    if (domain === 'bool') data[i] = random.integer(0, 2);
+    else if (domain === 'positive') data[i] = random.uniform(0.5, 2);
+    else if (domain === 'real') data[i] = random.normal();
+    else data[i] = BigInt(order === undefined ? random.integer(0, (domain as { below: number }).below) : (order[i] as number));
+  }
+  return { dtype, shape: port.shape, data };
+}
+
+function build(test: Case): Graph {
+  const b = new GraphBuilder();
+  const values = test.ports.map((port, i) => b.input(`x${i}`, dtypeOf(port.domain), port.shape));
+  test.emit(b, values).forEach((value, i) => b.output(`y${i}`, value));
+  return b.build();
+}
+
+function expectClose(found: ArrayLike<number | bigint>, expected: Float64Array, tolerance: number, what: string): void {
+  expect(found.length, what).toBe(expected.length);
+  const scale = expected.reduce((top, value) => Math.max(top, Math.abs(value)), 1);
+  let worst = 0;
+  expected.forEach((value, i) => (worst = Math.max(worst, Math.abs(Number(found[i]) - value))));
+  expect(worst / scale, what).toBeLessThan(tolerance);
+}
+
+describe.each(OP_TYPES.map((op) => ({ op })))('$op', ({ op }) => {
+  it('gives the shapes and values of the specification on ONNX Runtime', async () => {
+    await fc.assert(
+      fc.asyncProperty(CASES[op], fc.integer(), async (test, seed) => {
+        const graph = build(test);
+        const random = new Random(seed);
+        const feeds = Object.fromEntries(test.ports.map((port, i) => [`x${i}`, draw(port, random)]));
+        const expected = evaluate(graph, Object.fromEntries(Object.entries(feeds).map(([name, t]) => [name, plain(t.shape, t.data)])));
+        const program = await service.compile(encodeModel(graph));
+        const results = await program.run(feeds);
+        await program.dispose();
+        for (const output of graph.outputs) {
+          const result = results[output.name] as Tensor;
+          expect({ dtype: result.dtype, shape: result.shape }).toEqual({ dtype: output.dtype, shape: output.shape });
+          expectClose(result.data, (expected.get(output.name) as Plain).data, OPERATOR_FLOAT32, output.name);
+        }
+      }),
+      { numRuns: RUNS, seed: SEED },
+    );
+  });
+
+  const differentiable = OPERATORS[op].gradient !== 'non-differentiable';
+  it.runIf(differentiable && op !== 'Sign')('has the gradient that central differences in float64 show', async () => {
+    await fc.assert(
+      fc.asyncProperty(CASES[op], fc.integer(), async (test, seed) => {
+        const forward = build(test);
+        const real = forward.inputs.filter((input) => input.dtype === 'float32');
+        const outputs = forward.outputs.filter((output) => output.dtype === 'float32');
+        if (real.length === 0 || outputs.length === 0) return;
+        const random = new Random(seed);
+        const feeds: Record<string, Tensor> = Object.fromEntries(test.ports.map((port, i) => [`x${i}`, draw(port, random)]));
+        const objective = (outputs[random.integer(0, outputs.length)] as (typeof outputs)[number]).name;
+        const of = forward.outputs.find((output) => output.name === objective) as (typeof outputs)[number];
+        feeds['seed'] = draw({ shape: of.shape }, random);
+        const graph = differentiate(forward, { of: objective, wrt: real.map((input) => input.name), seed: 'seed' });
+
+        const exact = Object.fromEntries(Object.entries(feeds).map(([name, t]) => [name, plain(t.shape, t.data)]));
+        const values = evaluate(graph, exact);
+        const direction = Object.fromEntries(real.map((input) => [input.name, draw({ shape: input.shape }, random)]));
+        const shifted = (h: number): number => {
+          const moved = Object.fromEntries(Object.entries(exact).map(([name, t]) => [name, name in direction ? { shape: t.shape, data: t.data.map((x, i) => x + h * Number(direction[name]?.data[i])) } : t]));
+          const y = evaluate(forward, moved).get(objective) as Plain;
+          return y.data.reduce((total, value, i) => total + value * Number(feeds['seed']?.data[i]), 0);
+        };
+        const measured = (shifted(DIFFERENCE_STEP) - shifted(-DIFFERENCE_STEP)) / (2 * DIFFERENCE_STEP);
+        let predicted = 0;
+        let size = 1;
+        for (const input of real) {
+          const gradient = values.get(gradientName(input.name)) as Plain;
+          expect(gradient.shape).toEqual(input.shape);
+          gradient.data.forEach((g, i) => {
+            const term = g * Number(direction[input.name]?.data[i]);
+            predicted += term;
+            size += Math.abs(term);
+          });
+        }
+        expect(Math.abs(predicted - measured) / size).toBeLessThan(DIRECTIONAL);
+
+        const program = await service.compile(encodeModel(graph));
+        const results = await program.run(feeds);
+        await program.dispose();
+        for (const input of real) expectClose((results[gradientName(input.name)] as Tensor).data as Float32Array, (values.get(gradientName(input.name)) as Plain).data, OPERATOR_FLOAT32, gradientName(input.name));
+      }),
+      { numRuns: RUNS, seed: SEED },
+    );
+  });
+});
