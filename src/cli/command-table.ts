@@ -56,7 +56,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     args: [FILE],
     options: [
       SET,
-      { flags: '--jobs <n>', description: 'cores to use (default: all)' },
+      { flags: '--jobs <n>', description: 'stages that run at once at most (default: as many as cores and memory allow)' },
       { flags: '--keep-going', description: 'after a failure go on with the stages that do not depend on it' },
       { flags: '--force [stages]', description: 'run again even if stored: --force for all stages, --force=dream,evaluate for some' },
       CACHE_MODE,

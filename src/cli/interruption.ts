@@ -13,12 +13,22 @@ export interface Interruption extends Disposable {
   exitCode(): number | undefined;
 }
 
-export function interruption(io: CliIo, onStop?: (message: string) => void): Interruption {
+export interface InterruptionListeners {
+  /** the first signal: a clean stop was asked for */
+  readonly onStop?: (message: string) => void;
+  /** the second: the process ends right after this */
+  readonly onKill?: () => void;
+}
+
+export function interruption(io: CliIo, { onStop, onKill }: InterruptionListeners = {}): Interruption {
   const controller = new AbortController();
   let received: StopSignal | undefined;
   const stop = (name: StopSignal): void => {
     received ??= name;
-    if (controller.signal.aborted) process.exit(128 + SIGNAL_NUMBERS[name]);
+    if (controller.signal.aborted) {
+      onKill?.();
+      process.exit(128 + SIGNAL_NUMBERS[name]);
+    }
     onStop?.('Stopping… press Ctrl-C again to kill');
     controller.abort();
   };

@@ -35,15 +35,19 @@ export function inWords(schema: JsonObject): string {
     case 'integer':
     case 'number':
       return `${type === 'integer' ? 'an integer' : 'a number'}${range(schema)}`;
-    case 'string':
-      return `text${lengths(schema, 'minLength', 'maxLength', ' with', 'characters')}${typeof schema['pattern'] === 'string' ? ` that matches ${schema['pattern']}` : ''}`;
+    case 'string': {
+      const nonEmpty = schema['minLength'] === 1 && schema['maxLength'] === undefined;
+      return `${nonEmpty ? 'non-empty text' : `text${lengths(schema, 'minLength', 'maxLength', ' with', 'characters')}`}${typeof schema['pattern'] === 'string' ? ` that matches ${schema['pattern']}` : ''}`;
+    }
     case 'boolean':
       return 'true or false';
     case 'null':
       return 'null';
     case 'array': {
       const items = isObject(schema['items']) ? ` of ${inWords(schema['items']).replace(/^an? /, '')}` : '';
-      return `a list${items}${lengths(schema, 'minItems', 'maxItems', ', with', 'items')}${schema['uniqueItems'] === true ? ', all different' : ''}`;
+      const least = schema['minItems'] === 1 && schema['maxItems'] === undefined ? 'a non-empty list' : 'a list';
+      const count = least === 'a list' ? lengths(schema, 'minItems', 'maxItems', ', with', 'items') : '';
+      return `${least}${items}${count}${schema['uniqueItems'] === true ? ', all different' : ''}`;
     }
     case 'object':
       return 'a map';
@@ -68,7 +72,6 @@ function range(schema: JsonObject): string {
 
 function lengths(schema: JsonObject, least: string, most: string, joint: string, unit: string): string {
   const [low, high] = [schema[least] ?? 0, schema[most]];
-  if (low === 1 && high === undefined) return unit === 'characters' ? ' that is not empty' : ', not empty';
   if (high === undefined) return low === 0 ? '' : `${joint} at least ${String(low)} ${unit}`;
   if (low === high) return `${joint} ${String(low)} ${unit}`;
   return low === 0 ? `${joint} at most ${String(high)} ${unit}` : `${joint} ${String(low)} to ${String(high)} ${unit}`;

@@ -149,9 +149,9 @@ export class Scope {
       return false;
     }
     if (this.file.env.includes(name)) return true;
-    const known = this.file.env;
+    const guess = nearest(name, this.file.env);
     this.diagnostics.error('E_UNKNOWN_REFERENCE', `environment variable "${name}" is not listed under env:`, {
-      hint: known.length > 0 ? suggestion(name, known, '') : `add env: [${name}] to the file`,
+      hint: guess === undefined ? `add ${name} to env: [${this.file.env.join(', ')}]` : `did you mean "${guess}"?`,
       span,
     });
     return false;

@@ -19,6 +19,8 @@ const MILLISECONDS: Readonly<Record<string, number>> = { s: 1000, min: 60_000, h
 export const MEMORY_PATTERN = '^[0-9]+(\\.[0-9]+)? ?(MB|GB|TB)$';
 export const TIME_PATTERN = '^[0-9]+(\\.[0-9]+)? ?(s|min|h|d)$';
 const MAX_CPUS = 4096;
+/** Timers of Node hold 31 bits of milliseconds, 24.8 days; a longer one would fire at once. */
+const MAX_TIME_MS = 2 ** 31 - 1;
 
 export function readResources(entry: StageEntry, declared: StageResources, scope: Scope, diagnostics: Diagnostics): PlannedStage['resources'] {
   const result: { cpus: number; memoryMb: number; timeoutMs?: number; gpu?: number } = { ...declared };
@@ -35,10 +37,10 @@ export function readResources(entry: StageEntry, declared: StageResources, scope
         break;
       }
       case 'memory':
-        result.memoryMb = quantity(field, value, MEGABYTES, 'a size with its unit, e.g. 4 GB', entry.name, diagnostics) ?? result.memoryMb;
+        result.memoryMb = quantity(field, value, MEGABYTES, Number.MAX_SAFE_INTEGER, 'a size with its unit, e.g. 4 GB', entry.name, diagnostics) ?? result.memoryMb;
         break;
       case 'time': {
-        const time = quantity(field, value, MILLISECONDS, 'a time with its unit, e.g. 30 min', entry.name, diagnostics);
+        const time = quantity(field, value, MILLISECONDS, MAX_TIME_MS, 'a time with its unit, e.g. 30 min, at most 24 d', entry.name, diagnostics);
         if (time !== undefined) result.timeoutMs = time;
         break;
       }
@@ -60,11 +62,11 @@ function count(field: MapEntry, value: JsonValue, least: number, stage: string, 
   return undefined;
 }
 
-function quantity(field: MapEntry, value: JsonValue, units: Readonly<Record<string, number>>, expected: string, stage: string, diagnostics: Diagnostics): number | undefined {
+function quantity(field: MapEntry, value: JsonValue, units: Readonly<Record<string, number>>, most: number, expected: string, stage: string, diagnostics: Diagnostics): number | undefined {
   const parts = typeof value === 'string' ? /^([0-9]+(?:\.[0-9]+)?) ?([A-Za-z]+)$/.exec(value) : null;
   const unit = parts?.[2] ?? '';
   const amount = parts === null || !Object.hasOwn(units, unit) ? NaN : Math.ceil(Number(parts[1]) * (units[unit] as number));
-  if (Number.isSafeInteger(amount) && amount > 0) return amount;
+  if (amount > 0 && amount <= most) return amount;
   diagnostics.error(parts === null ? 'E_WRONG_TYPE' : 'E_OUT_OF_RANGE', `resource "${field.key}" of stage "${stage}" cannot be read`, {
     facts: { expected, found: `${kindOf(value)} ${shownValue(value)}` },
     hint: `use one of the units ${Object.keys(units).join(', ')}`,

@@ -56,7 +56,7 @@ export function expand(template: Template, lookup: Lookup): JsonValue {
     }
     const value = valueOf(part, lookup);
     if (value === null || typeof value === 'object') {
-      throw new PipelineError('E_EXPRESSION', `a ${value === null ? 'null' : kindOf(value)} cannot be put into a text`, {
+      throw new PipelineError('E_EXPRESSION', `${value === null ? 'null' : `a ${kindOf(value)}`} cannot be put into a text`, {
         facts: { expected: 'text, a number, true or false', found: kindOf(value) },
         hint: value === null ? 'give a default with ??, e.g. ${env.NAME ?? \'\'}' : 'use the reference alone as the whole value',
         span: part.span,

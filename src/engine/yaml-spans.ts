@@ -9,7 +9,8 @@ import type { Diagnostics } from './diagnostics.js';
 import { placeOf } from './diagnostics.js';
 import { FORBIDDEN_NAMES, shownValue } from './source-node.js';
 import type { MapEntry, ScalarNode, SourceNode } from './source-node.js';
-import { Places, scanYaml } from './yaml-guard.js';
+import type { Places} from './yaml-guard.js';
+import { scanYaml } from './yaml-guard.js';
 
 const MAX_ALIAS_EXPANSIONS = 100;
 /** values after expansion: 1 MiB of text holds some 500,000 at most */

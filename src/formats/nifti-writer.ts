@@ -32,6 +32,7 @@ const LARGEST_RANK = 7;
 export class NiftiWriter {
   readonly #path: string;
   readonly #options: NiftiOptions;
+  readonly #gzip: boolean;
   readonly #input: Transform;
   readonly #finished: Promise<void>;
   readonly #size: number;
@@ -49,8 +50,8 @@ export class NiftiWriter {
     this.#path = path;
     this.#options = options;
     this.#size = sizeOf(shape);
-    const gzip = options.gzip ?? path.endsWith('.gz');
-    this.#input = gzip ? createGzip({ level: options.level ?? 6, chunkSize: BLOCK_BYTES }) : new PassThrough({ highWaterMark: BLOCK_BYTES });
+    this.#gzip = options.gzip ?? path.endsWith('.gz');
+    this.#input = this.#gzip ? createGzip({ level: options.level ?? 6, chunkSize: BLOCK_BYTES }) : new PassThrough({ highWaterMark: BLOCK_BYTES });
     this.#finished = pipeline(this.#input, createWriteStream(path, { highWaterMark: BLOCK_BYTES }));
     // Told to whoever calls append or close; until then it is not an unhandled rejection.
     this.#finished.catch(() => undefined);
@@ -68,7 +69,8 @@ export class NiftiWriter {
       this.#started = true;
       await this.#push(encodeHeader(shape, dtype, affine, repetition ?? 1));
     }
-    await this.#push(bytesOf(data));
+    // zlib has taken the bytes when it calls back; a plain stream still holds them, and the caller may reuse its array.
+    await this.#push(this.#gzip ? bytesOf(data) : bytesOf(data).slice());
     this.#written += data.length;
   }
 

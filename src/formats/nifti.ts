@@ -4,7 +4,7 @@
  * header says; scl_slope is applied only on request. NiftiWriter writes frames as they come.
  */
 import { closeSync, createReadStream } from 'node:fs';
-import { pipeline } from 'node:stream/promises';
+import type { Readable } from 'node:stream';
 import { constants, createGunzip, gunzipSync } from 'node:zlib';
 import { PipelineError } from '../core/errors.js';
 import { allocate, BYTES_PER_ELEMENT, sizeOf, tensor, viewAs, type DType, type Shape, type Tensor } from '../core/tensor.js';
@@ -119,21 +119,21 @@ export async function streamNiftiFrames(path: string, onFrame: (index: number, f
   const { header, compressed, total } = parsed;
   const assembler = new FrameAssembler(header, onFrame);
   let seen = 0;
-  const consume = async (blocks: AsyncIterable<Uint8Array>): Promise<void> => {
-    for await (const block of blocks) {
+  const source = createReadStream(path, { highWaterMark: BLOCK_BYTES });
+  const blocks: Readable = compressed ? source.pipe(createGunzip({ chunkSize: BLOCK_BYTES })) : source;
+  source.on('error', (error) => blocks.destroy(error));
+  try {
+    for await (const block of blocks as AsyncIterable<Uint8Array>) {
       seen += block.byteLength;
       if (seen > total) throw lengthError(path, header, total, `more than ${total} bytes`);
       assembler.push(block, seen - block.byteLength);
     }
-  };
-  const source = createReadStream(path, { highWaterMark: BLOCK_BYTES });
-  try {
-    if (compressed) await pipeline(source, createGunzip({ chunkSize: BLOCK_BYTES }), consume);
-    else await pipeline(source, consume);
   } catch (cause) {
-    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
-    if (!(cause instanceof PipelineError) && code.startsWith('Z_')) throw gzipError(path, cause);
+    // zlib's own failures have codes Z_…; whatever the caller's function throws goes through as it is.
+    if (cause instanceof Error && 'code' in cause && String(cause.code).startsWith('Z_')) throw gzipError(path, cause);
     throw cause;
+  } finally {
+    source.destroy();
   }
   if (seen !== total) throw lengthError(path, header, total, `${seen} bytes`);
   return header;

@@ -10,7 +10,6 @@ export interface LinearReadout {
   /** float32 [target] */
   readonly intercept: Float32Array;
   readonly featureCount: number;
-  readonly targetCount: number;
 }
 
 const BATCH = 256;
@@ -20,7 +19,8 @@ const BATCH = 256;
  * @shape rows(from, count): float32 [count, feature]; result: float32 [n, target]
  */
 export async function predictTargets(service: TensorService, readout: LinearReadout, n: number, rows: (from: number, count: number) => Float32Array, signal?: AbortSignal): Promise<Float32Array> {
-  const { featureCount, targetCount } = readout;
+  const { featureCount } = readout;
+  const targetCount = readout.intercept.length;
   const g = new GraphBuilder();
   const [x, w, b] = [g.input('x', 'float32', [BATCH, featureCount]), g.input('w', 'float32', [featureCount, targetCount]), g.input('b', 'float32', [targetCount])];
   g.output('y', g.op('Add', [g.op('MatMul', [x, w]), b]));

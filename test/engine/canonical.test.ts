@@ -1,8 +1,11 @@
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { PipelineError } from '../../src/core/errors.js';
 import type { JsonValue } from '../../src/core/json.js';
 import { canonicalDigest, canonicalEncode, compareUtf8, sortedJson } from '../../src/engine/canonical.js';
+import { stageKey } from '../../src/engine/key.js';
+import type { KeyMaterial } from '../../src/engine/record.js';
 
 const text = (value: JsonValue): string => Buffer.from(canonicalEncode('t', value)).toString('utf8');
 
@@ -133,6 +136,25 @@ describe('canonical encoding', () => {
     const value = JSON.parse('{"__proto__":1,"constructor":2}') as JsonValue;
     expect(text(value)).toBe('s1:to2:s9:__proto__i1;s11:constructori2;');
     expect(sortedJson(value)).toBe('{"__proto__":1,"constructor":2}');
+  });
+});
+
+describe('agreement with an independent implementation (tools/oracles/canonical_keys.py)', () => {
+  interface Oracle {
+    readonly cases: readonly { readonly domain: string; readonly value: JsonValue; readonly encoding: string; readonly digest: string }[];
+    readonly stageKey: { readonly material: KeyMaterial; readonly key: string };
+  }
+  const oracle = JSON.parse(readFileSync(new URL('../fixtures/keys/canonical.json', import.meta.url), 'utf8')) as Oracle;
+
+  test(`${oracle.cases.length} values have the same encodings and digests`, () => {
+    for (const { domain, value, encoding, digest } of oracle.cases) {
+      expect(Buffer.from(canonicalEncode(domain, value)).toString('utf8')).toBe(encoding);
+      expect(canonicalDigest(domain, value)).toBe(digest);
+    }
+  });
+
+  test('a stage key is the same', () => {
+    expect(stageKey(oracle.stageKey.material)).toBe(oracle.stageKey.key);
   });
 });
 

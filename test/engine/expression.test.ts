@@ -84,7 +84,7 @@ test.each<[string, number, string]>([
   ['${9007199254740993}', 3, 'number 9007199254740993 cannot be held exactly'],
   ['${012}', 4, '"12" is not expected here'],
   ['x ${params.list}', 5, 'a list cannot be put into a text'],
-  ['x ${params.nothing}', 5, 'a null cannot be put into a text'],
+  ['x ${params.nothing}', 5, 'null cannot be put into a text'],
   ['${params}', 3, '"params" alone is not a value'],
   ['${params.}', 10, '"}" is not expected here'],
   ['${params.prototype}', 10, '"prototype" cannot be a name'],

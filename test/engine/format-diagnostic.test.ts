@@ -59,7 +59,7 @@ test('line numbers of different width keep the bar in place', () => {
 test('colours add codes and change no character', () => {
   const colored = formatDiagnostic(at(2, 6, 3), 'one:\n  a: xyz\n', { color: true });
   expect(colored).toContain('\u001b[31mE_WRONG_TYPE');
-  // eslint-disable-next-line no-control-regex -- strips the colours
+   
   expect(colored.replace(/\u001b\[\d+m/g, '')).toBe(formatDiagnostic(at(2, 6, 3), 'one:\n  a: xyz\n'));
 });
 

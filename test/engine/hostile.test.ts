@@ -84,7 +84,7 @@ test.each(files)('%s is refused at its place, twice in one process', (name) => {
     const source = readFileSync(join(FOLDER, name), 'latin1');
     for (const { error } of diagnostics) {
       expect(error).toBeInstanceOf(PipelineError);
-      // eslint-disable-next-line no-control-regex -- nothing that a terminal obeys may come out
+       
       expect(formatDiagnostic(error, source)).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/);
     }
   }

@@ -180,6 +180,22 @@ describe('outside files', () => {
   });
 });
 
+test.each([
+  ['memory', '512 MB', { memoryMb: 512 }],
+  ['memory', '1.5GB', { memoryMb: 1536 }],
+  ['memory', '2 TB', { memoryMb: 2 * 1024 * 1024 }],
+  ['time', '90 s', { timeoutMs: 90_000 }],
+  ['time', '1.5 h', { timeoutMs: 5_400_000 }],
+  ['time', '24 d', { timeoutMs: 24 * 86_400_000 }],
+  ['cpus', '${params.n}', { cpus: 2 }],
+])('resource %s: %s is %j', (name, text, expected) => {
+  expect(stageOf(load(pipeline(`  a: { type: fake.simulate, resources: { ${name}: "${text}" } }\n`, 'params: { n: 2 }\n')), 'a').resources).toMatchObject(expected);
+});
+
+test.each([['time', '25 d'], ['time', '0 s'], ['time', '5 m'], ['memory', '0 MB'], ['memory', '-1 GB'], ['memory', '1 GiB'], ['cpus', '1.5'], ['gpu', '-1']])('resource %s: %s is refused', (name, text) => {
+  expect(load(pipeline(`  a: { type: fake.simulate, resources: { ${name}: ${text} } }\n`)).codes).toEqual([expect.stringMatching(/^E_(WRONG_TYPE|OUT_OF_RANGE)$/)]);
+});
+
 test('the digest is that of the text', () => {
   const text = pipeline('  a: { type: fake.simulate }\n');
   expect(load(text).plan?.source).toBe(digestOf(text));

@@ -212,7 +212,7 @@ test('parameters that do not exist, are missing, or are wrong deep inside', () =
       3 |   sim: { type: fake.simulate }
       4 |   f:
         |   ^
-      expected: a list of text that is not empty, not empty: names of layers
+      expected: a non-empty list of non-empty text: names of layers
       add layers: under params:
 
     p.yaml:7:15  E_UNKNOWN_PARAMETER  "percnt" is not a parameter of stage type "fake.features"
@@ -226,9 +226,9 @@ test('parameters that do not exist, are missing, or are wrong deep inside', () =
       11 |     params:
       12 |       alphas: []
          |               ^^
-      expected: a list of number above 0, not empty
+      expected: a non-empty list of number above 0
       found: list []
-      give a list of number above 0, not empty
+      give a non-empty list of number above 0
 
     p.yaml:13:31  E_OUT_OF_RANGE  parameter "stop.gap" of stage "r" is out of range
       12 |       alphas: []
@@ -385,7 +385,7 @@ test('expressions with unknown names, wrong operands and bad grammar', () => {
       6 |   b: \${env.NSD_ROT}
       7 |   c: \${env.HOME}
         |        ^^^^^^^^
-      use one of: NSD_ROOT
+      add HOME to env: [NSD_ROOT]
 
     p.yaml:8:23  E_EXPRESSION  "+" cannot take this value
       7 |   c: \${env.HOME}
@@ -410,7 +410,7 @@ test('expressions with unknown names, wrong operands and bad grammar', () => {
       found: number 64
       use params.steps itself
 
-    p.yaml:11:13  E_EXPRESSION  a null cannot be put into a text
+    p.yaml:11:13  E_EXPRESSION  null cannot be put into a text
       10 |   f: \${params.steps.more}
       11 |   g: root \${env.NSD_ROOT}
          |             ^^^^^^^^^^^^
@@ -543,7 +543,7 @@ test('resources without units, out of range or unknown', () => {
       4 |     type: fake.simulate
       5 |     resources: { cpus: 0, memory: 4, time: 30 minutes, gpu: x, ram: 1 GB }
         |                                            ^^^^^^^^^^
-      expected: a time with its unit, e.g. 30 min
+      expected: a time with its unit, e.g. 30 min, at most 24 d
       found: text "30 minutes"
       use one of the units s, min, h, d
 

@@ -201,7 +201,7 @@ def mat():
     scipy.io.savemat(folder / "text.mat", {"a": "words"})
     scipy.io.savemat(folder / "complex.mat", {"a": np.array([[1 + 2j]])})
     scipy.io.savemat(folder / "cell.mat", {"a": np.array([[1], ["x"]], dtype=object)})
-    scipy.io.savemat(folder / "level4.mat", {"a": np.eye(3)}, format="4")
+    scipy.io.savemat(folder / "level4.mat", {"a": np.eye(6)}, format="4")
     with h5py.File(folder / "version73.mat", "w", userblock_size=512) as f:
         f["a"] = np.eye(3)
     with open(folder / "version73.mat", "r+b") as f:

@@ -40,9 +40,12 @@ const PAINT: Readonly<Record<StageWord, 'green' | 'blue' | 'dim' | 'red' | 'yell
   blocked: 'yellow',
 };
 
+/** seconds */
+const ONE_DECIMAL_BELOW = 10;
 const WORDS: readonly StageWord[] = ['ran', 'restored', 'skipped', 'failed', 'blocked'];
 
-/** `11 ran, 0 restored, 1 skipped, 0 failed, 0 blocked in 3 min 32 s` */
+/** `11 ran, 0 restored, 1 skipped, 0 failed, 0 blocked in 212 s` */
 export function countsLine(counts: Readonly<Record<StageWord, number>>, durationMs: number): string {
-  return `${WORDS.map((word) => `${counts[word]} ${word}`).join(', ')} in ${formatDuration(durationMs)}`;
+  const seconds = durationMs / 1000;
+  return `${WORDS.map((word) => `${counts[word]} ${word}`).join(', ')} in ${seconds < ONE_DECIMAL_BELOW ? seconds.toFixed(1) : Math.round(seconds)} s`;
 }

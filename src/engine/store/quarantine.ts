@@ -20,17 +20,30 @@ export function quarantinePath(folder: string, what: 'object' | 'record', id: Di
   return join(folder, `${what}-${id}-${randomBytes(SUFFIX_BYTES).toString('hex')}`);
 }
 
+export interface Damage {
+  readonly what: 'object' | 'record';
+  readonly id: Digest | StageKey;
+  readonly path: string;
+  /**
+   * Looks at the file once it was moved: is it the one that was found damaged? Between the look and the move another process may have put
+   * a good one in its place, which is then given back.
+   */
+  readonly isIt: (moved: string) => Promise<boolean>;
+}
+
 /** Moves the file aside; undefined if another process did so first. */
-export async function quarantine(fs: FsPort, folder: string, what: 'object' | 'record', id: Digest | StageKey, path: string): Promise<string | undefined> {
+export async function quarantine(fs: FsPort, folder: string, { what, id, path, isIt }: Damage): Promise<string | undefined> {
   await ensureFolder(fs, folder);
   const target = quarantinePath(folder, what, id);
   try {
     await fs.rename(path, target);
-    return target;
   } catch (error) {
     if (isMissing(error)) return undefined;
     throw error;
   }
+  if (await isIt(target)) return target;
+  await fs.rename(target, path); // over what may have come meanwhile: that is as good
+  return undefined;
 }
 
 /** Deals with one damaged file and reports it. `folder` undefined: the store is only read. */
@@ -38,10 +51,11 @@ export async function setAside(
   fs: FsPort,
   folder: string | undefined,
   report: DamageListener,
-  damage: { readonly what: 'object' | 'record'; readonly id: Digest | StageKey; readonly path: string; readonly why: string },
+  damage: Damage,
+  why: string,
 ): Promise<void> {
-  const { what, id, path, why } = damage;
-  const target = folder === undefined ? undefined : await quarantine(fs, folder, what, id, path);
-  const outcome = folder === undefined ? 'left in place, the store is only read' : target === undefined ? 'gone already' : `moved to ${target}`;
+  const { what, id, path } = damage;
+  const target = folder === undefined ? undefined : await quarantine(fs, folder, damage);
+  const outcome = folder === undefined ? 'left in place, the store is only read' : target === undefined ? 'gone or replaced already' : `moved to ${target}`;
   report({ kind: 'store.damaged', what, id, path, action: `${why}: ${outcome}` });
 }

@@ -12,6 +12,9 @@ import type { Objects } from './objects.js';
 import { setAside, type DamageListener } from './quarantine.js';
 import { decodeRecord, encodeRecord, objectFiles, type AnyRecord } from './record-file.js';
 
+/** A record of features can refer to thousands of objects; the system's threads look at several at a time. */
+const LOOKS_AT_ONCE = 64;
+
 export class Records<R extends AnyRecord> {
   readonly #fs: FsPort;
   readonly #root: string;
@@ -50,7 +53,7 @@ export class Records<R extends AnyRecord> {
       if (errnoOf(error) !== 'EIO') throw error;
       why = 'the disk could not read it';
     }
-    await setAside(this.#fs, this.#quarantine, this.#report, { what: 'record', id: key, path, why });
+    await setAside(this.#fs, this.#quarantine, this.#report, { what: 'record', id: key, path, isIt: isNotRecord(this.#fs, key) }, why);
     return undefined;
   }
 
@@ -74,7 +77,11 @@ export class Records<R extends AnyRecord> {
   }
 
   async #isComplete(record: AnyRecord): Promise<boolean> {
-    for (const file of objectFiles(record)) if (!(await this.#objects.isPresent(file.digest, file.size))) return false;
+    const files = [...objectFiles(record)];
+    for (let i = 0; i < files.length; i += LOOKS_AT_ONCE) {
+      const present = await Promise.all(files.slice(i, i + LOOKS_AT_ONCE).map((file) => this.#objects.isPresent(file.digest, file.size)));
+      if (present.includes(false)) return false;
+    }
     return true;
   }
 
@@ -82,4 +89,16 @@ export class Records<R extends AnyRecord> {
   async #touch(path: string): Promise<void> {
     if (this.#quarantine !== undefined) await this.#fs.touch(path, new Date(this.#fs.now())).catch(() => undefined);
   }
+}
+
+/** Whether a file that was moved aside is indeed no record of this key (or cannot be read at all). */
+export function isNotRecord(fs: FsPort, key: StageKey): (moved: string) => Promise<boolean> {
+  return async (moved) => {
+    try {
+      return decodeRecord(await readWhole(fs, moved), key).kind === 'damaged';
+    } catch (error) {
+      if (errnoOf(error) === 'EIO') return true;
+      throw error;
+    }
+  };
 }

@@ -3,13 +3,14 @@
  * then damaged files are moved to quarantine and records that need them are removed, so that the next run computes those stages again.
  */
 import type { Digest } from '../../core/digest.js';
-import { quarantine, quarantinePath } from './quarantine.js';
+import { quarantine, quarantinePath, type Damage } from './quarantine.js';
 import type { StageKey } from '../record.js';
 import { errnoOf, isMissing, nodeFs, readWhole, type FsPort } from './fs-port.js';
 import { hashFile } from './hash-file.js';
 import { withStoreErrors } from './io-errors.js';
 import { layoutOf, objectPath, readFormat, type Layout } from './layout.js';
 import { decodeRecord, objectFiles, type AnyRecord } from './record-file.js';
+import { isNotRecord } from './records.js';
 import { placesOf } from './walk.js';
 
 export type ProblemKind =
@@ -129,7 +130,8 @@ class Verifier {
       this.#problem('record-unknown-format', path, `it has format ${decoded.format}: a newer version of pipeline wrote it`, [], `rm ${quote(path)}`, false);
       return;
     }
-    const repaired = this.#options.repair === true && (await quarantine(this.#fs, this.#layout.quarantine, 'record', key, path)) !== undefined;
+    const damage: Damage = { what: 'record', id: key, path, isIt: isNotRecord(this.#fs, key) };
+    const repaired = this.#options.repair === true && (await quarantine(this.#fs, this.#layout.quarantine, damage)) !== undefined;
     this.#problem('record-damaged', path, decoded.why, [], this.#moveCommand('record', key, path), repaired);
   }
 
@@ -161,12 +163,13 @@ class Verifier {
   async #verifyObject(path: string, digest: Digest): Promise<void> {
     const need = this.#needs.get(digest);
     try {
-      const size = Number((await this.#fs.lstat(path)).size);
+      const { size: bytes, ino } = await this.#fs.lstat(path);
+      const size = Number(bytes);
       if (need !== undefined && size !== need.size) {
-        return await this.#objectProblem('object-wrong-size', digest, need, `it has ${size} bytes; its records say ${need.size}`);
+        return await this.#objectProblem('object-wrong-size', digest, need, `it has ${size} bytes; its records say ${need.size}`, ino);
       }
       if (this.#options.readData && (await this.#digestAt(path, size)) !== digest) {
-        return await this.#objectProblem('object-damaged', digest, need, 'its bytes do not match its name');
+        return await this.#objectProblem('object-damaged', digest, need, 'its bytes do not match its name', ino);
       }
       this.#good.add(digest);
     } catch (error) {
@@ -188,14 +191,15 @@ class Verifier {
     }
   }
 
-  async #objectProblem(kind: ProblemKind, digest: Digest, need: Need | undefined, message: string): Promise<void> {
+  async #objectProblem(kind: ProblemKind, digest: Digest, need: Need | undefined, message: string, inode?: bigint): Promise<void> {
     this.#reported.add(digest);
     const path = objectPath(this.#layout.root, digest);
     const records = [...(need?.records ?? [])];
     const removal = records.length === 0 ? [] : [`rm -f ${records.map(quote).join(' ')}`];
     const commands = kind === 'object-missing' ? removal : [this.#moveCommand('object', digest, path), ...removal];
     if (this.#options.repair === true) {
-      if (kind !== 'object-missing') await quarantine(this.#fs, this.#layout.quarantine, 'object', digest, path);
+      const isIt = async (moved: string): Promise<boolean> => (await this.#fs.lstat(moved)).ino === inode;
+      if (kind !== 'object-missing') await quarantine(this.#fs, this.#layout.quarantine, { what: 'object', id: digest, path, isIt });
       for (const record of records) await this.#fs.unlink(record).catch(ignoreMissing);
     }
     this.#problem(kind, path, message, [...(need?.types ?? [])].sort(), commands.join(' && '), this.#options.repair === true);

@@ -18,6 +18,8 @@ export interface BoxSource<D extends DType> {
 
 /** Below this many places a chunk, reading place by place wastes little; above it, whole boxes are faster. */
 const PLACES_PER_CHUNK = 16;
+/** Distance of two places that are still read together. */
+const LARGEST_GAP = 4;
 const BOX_BYTES = 64 * 1024 * 1024;
 
 /**
@@ -34,24 +36,44 @@ export function gatherColumns<D extends DType>(source: BoxSource<D>, places: Int
     const at = places[i] as number;
     if (at < 0 || at >= size) throw new PipelineError('E_DATA', `place ${i} is not in "${name}"`, { facts: { expected: `0 … ${size - 1}`, found: at } });
   }
-  if (chunks !== null && sizeOf(chunks.slice(1)) <= PLACES_PER_CHUNK) gatherByColumn(source, places, out);
+  if (chunks !== null && sizeOf(chunks.slice(1)) <= PLACES_PER_CHUNK) gatherByRun(source, places, out, boxBytes);
   else gatherByBox(source, places, out, boxBytes);
 }
 
-function gatherByColumn<D extends DType>({ shape, dtype, readInto }: BoxSource<D>, places: Int32Array, out: TypedArrayOf[D]): void {
+/**
+ * One read for every run of places along the last axis; a short gap is read too, because a read costs as much as several chunks (measured:
+ * 33 µs for one chunk alone, 7 µs for each in a row of 81).
+ */
+function gatherByRun<D extends DType>({ shape, dtype, readInto }: BoxSource<D>, places: Int32Array, out: TypedArrayOf[D], boxBytes: number): void {
   const length = shape[0] as number;
+  const line = shape.at(-1) as number;
   const strides = stridesOf(shape.slice(1));
-  const column = allocate(dtype, length);
-  for (let i = 0; i < places.length; i += 1) {
+  const longest = Math.max(1, Math.floor(boxBytes / (length * BYTES_PER_ELEMENT[dtype])));
+  const order = Int32Array.from(places.keys()).sort((a, b) => (places[a] as number) - (places[b] as number));
+  for (let first = 0; first < order.length; ) {
+    const start = places[order[first] as number] as number;
+    const end = Math.min(start + longest, (Math.floor(start / line) + 1) * line);
+    let last = first;
+    for (let next = first + 1; next < order.length; next += 1) {
+      const at = places[order[next] as number] as number;
+      if (at >= end || at - (places[order[last] as number] as number) > LARGEST_GAP) break;
+      last = next;
+    }
+    const width = (places[order[last] as number] as number) - start + 1;
     const ranges: Range[] = [[0, length]];
-    let rest = places[i] as number;
-    for (const stride of strides) {
+    let rest = start;
+    strides.forEach((stride, axis) => {
       const at = Math.floor(rest / stride);
       rest -= at * stride;
-      ranges.push([at, at + 1]);
+      ranges.push([at, at + (axis === strides.length - 1 ? width : 1)]);
+    });
+    const data = allocate(dtype, length * width);
+    readInto(ranges, data);
+    for (; first <= last; first += 1) {
+      const i = order[first] as number;
+      let at = (places[i] as number) - start;
+      for (let to = i; to < out.length; to += places.length, at += width) out[to] = data[at] as never;
     }
-    readInto(ranges, column);
-    for (let t = 0, to = i; t < length; t += 1, to += places.length) out[to] = column[t] as never;
   }
 }
 

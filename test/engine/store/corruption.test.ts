@@ -5,6 +5,7 @@ import { Random } from '../../../src/core/random.js';
 import { digestOf } from '../../../src/core/digest.js';
 import type { ArtifactFile } from '../../../src/engine/artifact.js';
 import type { FileStore } from '../../../src/engine/store/file-store.js';
+import { nodeFs, type FsPort } from '../../../src/engine/store/fs-port.js';
 import { recordPath } from '../../../src/engine/store/layout.js';
 import type { DamageEvent } from '../../../src/engine/store/quarantine.js';
 import { verifyStore, type StoreProblem } from '../../../src/engine/store/verify.js';
@@ -136,6 +137,55 @@ describe('a damaged object', () => {
     overwrite(store.objectPath(file.digest), Buffer.from(CONTENT));
     expect(await store.verifyObject(file.digest, file.size)).toBe('ok');
     expect(fs.log.filter((line) => line.startsWith('open') && line.includes('objects'))).toHaveLength(2);
+  });
+});
+
+describe('an object that others work on at the same time', () => {
+  test('is right though its times change while it is read', async () => {
+    await using rig = new StoreRig();
+    const { file, path } = await oneStage(rig);
+    const racing: FsPort = { ...nodeFs, open: (at, flags, mode) => (at === path ? nodeFs.touch(path, new Date(1000)) : Promise.resolve()).then(() => nodeFs.open(at, flags, mode)) };
+    const store = await rig.open({ fs: racing });
+    expect(await store.verifyObject(file.digest, file.size)).toBe('ok');
+    expect(existsSync(path)).toBe(true);
+  });
+
+  test('is given back if it was put right between the look and the move to quarantine', async () => {
+    await using rig = new StoreRig();
+    const { file, path } = await oneStage(rig);
+    const good = readFileSync(path);
+    overwrite(path, Buffer.alloc(good.length));
+    const racing: FsPort = {
+      ...nodeFs,
+      rename: (from, to) => {
+        if (from === path) {
+          renameSync(path, `${path}.held`); // keeps the inode from being used again
+          writeFileSync(path, good);
+        }
+        return nodeFs.rename(from, to);
+      },
+    };
+    const store = await rig.open({ fs: racing });
+    expect(await store.verifyObject(file.digest, file.size)).toBe('damaged');
+    expect(await store.verifyObject(file.digest, file.size)).toBe('ok');
+    expect(readdirSync(join(rig.directory, 'quarantine'))).toEqual([]);
+  });
+
+  test('a record that was replaced by a good one between the look and the move is given back', async () => {
+    await using rig = new StoreRig();
+    const { recordFile } = await oneStage(rig);
+    const good = readFileSync(recordFile);
+    writeFileSync(recordFile, 'torn');
+    const racing: FsPort = {
+      ...nodeFs,
+      rename: (from, to) => {
+        if (from === recordFile) writeFileSync(recordFile, good);
+        return nodeFs.rename(from, to);
+      },
+    };
+    const store = await rig.open({ fs: racing });
+    expect(await store.lookup(keyOf('a'))).toBeUndefined();
+    expect(await store.lookup(keyOf('a'))).toBeDefined();
   });
 });
 

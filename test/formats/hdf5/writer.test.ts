@@ -95,8 +95,8 @@ describe('what is refused', () => {
   });
 
   test('a full disk is told as such', async () => {
-    const writer = new Hdf5Writer('/dev/full');
     await expectFailure(() => {
+      const writer = new Hdf5Writer('/dev/full');
       writer.createDataset('a', { dtype: 'uint8', shape: [1 << 20] });
       writer.writeSlice('a', [[0, 1 << 20]], tensor('uint8', [1 << 20]));
       writer.close();

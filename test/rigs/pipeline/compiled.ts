@@ -14,7 +14,7 @@ function compile(): string {
   const out = mkdtempSync(join(tmpdir(), 'pipeline-compiled-'));
   for (const folder of FOLDERS) {
     for (const file of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
-      if (!file.endsWith('.ts') || file === 'pipeline-rig.ts' || file === 'compiled.ts') continue;
+      if (!file.endsWith('.ts') || file === 'compiled.ts') continue;
       const { outputText } = ts.transpileModule(readFileSync(join(folder, file), 'utf8'), {
         compilerOptions: { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022, verbatimModuleSyntax: true },
       });

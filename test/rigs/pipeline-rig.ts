@@ -11,10 +11,10 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, 
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { RunSummary } from '../../../src/engine/run-journal.js';
-import { compiledRig } from './compiled.js';
-import { Control } from './fake-stages.js';
-import { fakeRegistryFor, planOf, runPipeline, type RunRequest, type RunResult } from './run-pipeline.js';
+import type { RunSummary } from '../../src/engine/run-journal.js';
+import { compiledRig } from './pipeline/compiled.js';
+import { Control } from './pipeline/fake-stages.js';
+import { fakeRegistryFor, planOf, runPipeline, type RunRequest, type RunResult } from './pipeline/run-pipeline.js';
 
 export class PipelineRig implements AsyncDisposable {
   readonly folder = mkdtempSync(join(tmpdir(), 'pipeline-rig-'));

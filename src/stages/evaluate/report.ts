@@ -1,0 +1,79 @@
+/** The evaluation for a reader: headline figures, a table of regions, and two figures. */
+import type { ReportBlock } from '../../core/report-block.js';
+import { barChart, scatter } from '../../report/figures/index.js';
+import type { Scores } from './score-voxels.js';
+import type { RegionPair } from './tables.js';
+
+export const REGION_FIGURE = 'scores.svg';
+export const CEILING_FIGURE = 'noise-ceiling.svg';
+
+export function regionFigure(regions: readonly RegionPair[], level: number): string {
+  return barChart({
+    title: 'Prediction of held-out images',
+    description: `Median over the voxels of each region; whiskers are ${Math.round(level * 100)} % bootstrap intervals over images.`,
+    yLabel: 'median over voxels',
+    groups: regions.map(({ means }) => ({
+      label: means.name,
+      bars: [
+        { label: 'r', value: means.r.median, low: means.r.low, high: means.r.high },
+        { label: 'r²/NC', value: means.normalised.median, low: means.normalised.low, high: means.normalised.high },
+      ],
+    })),
+    lines: [{ value: 1, label: 'noise ceiling' }],
+  });
+}
+
+export function ceilingFigure(scores: Scores): string {
+  return scatter({
+    title: 'Explained variance and noise ceiling',
+    xLabel: 'noise ceiling (r² units)',
+    yLabel: 'signed r²',
+    series: [{ label: 'voxels', x: scores.ceiling, y: scores.r2 }],
+    unity: true,
+  });
+}
+
+export interface Headline {
+  readonly whole: RegionPair;
+  readonly regions: readonly RegionPair[];
+  readonly images: number;
+  readonly unseen: number;
+  readonly trials: number;
+  readonly threshold: number;
+  readonly level: number;
+  readonly replicates: number;
+  /** median over voxels of r under shuffled images: its median and its 97.5th percentile over permutations; NaN without a permutation test */
+  readonly chance: { readonly median: number; readonly high: number };
+}
+
+export function evaluationReport({ whole, regions, images, unseen, trials, threshold, level, replicates, chance }: Headline): readonly ReportBlock[] {
+  const { means, trials: single } = whole;
+  const round = (value: number): number | null => (Number.isFinite(value) ? Number(value.toPrecision(4)) : null);
+  const range = (low: number, high: number): string | null => (Number.isFinite(low) ? `${low.toFixed(3)} … ${high.toFixed(3)}` : null);
+  return [
+    {
+      kind: 'metrics',
+      title: 'Held-out prediction, all voxels',
+      values: {
+        'test images': images, 'test images without a response': unseen, 'single trials': trials, voxels: means.voxels,
+        'median r (repeat mean)': round(means.r.median), 'median r² (repeat mean)': round(means.r2.median), 'median r²/NC (repeat mean)': round(means.normalised.median),
+        'median r (single trial)': round(single.r.median), 'median r²/NC (single trial)': round(single.normalised.median),
+        'voxels without a defined r': means.r.undefined, [`voxels with a noise ceiling below ${threshold}`]: means.belowCeiling, 'share of r²/NC above 1': round(means.aboveOne),
+        'median R² (repeat mean)': round(means.determination), 'median R² of the mean predictor': round(means.baseline),
+        'share of voxels with q ≤ 0.05': round(means.significant), 'median r of shuffled images': round(chance.median), 'its 97.5th percentile': round(chance.high),
+      },
+    },
+    { kind: 'figure', title: 'Regions', file: REGION_FIGURE, caption: `Medians over voxels with ${Math.round(level * 100)} % intervals from ${replicates} bootstrap samples of the ${images} test images.` },
+    {
+      kind: 'table',
+      title: 'Regions (repeat mean; single trial beside)',
+      columns: ['region', 'voxels', 'median r', 'interval', 'median r²', 'median r²/NC', 'interval', 'median NC', 'below NC threshold', 'above 1', 'r single trial', 'r²/NC single trial'],
+      rows: regions.map(({ means: m, trials: t }) => [
+        m.name, m.voxels, round(m.r.median), range(m.r.low, m.r.high), round(m.r2.median), round(m.normalised.median), range(m.normalised.low, m.normalised.high),
+        round(m.ceiling), m.belowCeiling, round(m.aboveOne), round(t.r.median), round(t.normalised.median),
+      ]),
+    },
+    { kind: 'figure', title: 'Noise ceiling', file: CEILING_FIGURE, caption: 'Each point is a voxel: signed r² on repeat means against the largest r² that the repeats allow.' },
+  ];
+}
+

@@ -1,0 +1,95 @@
+/**
+ * `readout.ridge`: the linear map from features to voxels, one penalty a voxel. Everything that is chosen or scaled is chosen and scaled on
+ * training images; test images are refused.
+ */
+import { Type } from '@sinclair/typebox';
+import { tensor } from '../../core/tensor.js';
+import { writeNpy } from '../../formats/npy.js';
+import { groupedFolds } from '../../math/folds.js';
+import { median } from '../../math/statistics.js';
+import { crossValidatedRidge } from '../../solvers/index.js';
+import { readFeatures } from '../artifacts/features.js';
+import { READOUT_FILES } from '../artifacts/readout.js';
+import { readStimuli } from '../artifacts/stimuli.js';
+import { readVoxels } from '../artifacts/voxels.js';
+import { choice, defineStage } from '../define.js';
+import { Alphas, expandAlphas } from './alphas.js';
+import { FIT_FILES, type FitFile } from './fit-files.js';
+import { ALPHA_FIGURE, alphaFigure, fitReport, fitWarnings } from './report.js';
+import { trainingRows } from './training-rows.js';
+
+export default defineStage({
+  type: 'readout.ridge',
+  version: 1,
+  summary: 'Fits a ridge regression from features to voxels, with a penalty per voxel chosen by cross-validation.',
+  description: [
+    'For voxel v: w_v = argmin ‖y_v − Xw − b‖² + α_v‖w‖² over standardised features X, with α_v the grid value of the best mean held-out score over folds; the larger one wins a tie. Folds are dealt by image, so repeats of an image are never apart. Means and standard deviations of features and means of voxels come from the training rows of each fold, and from all training rows in the refit.',
+    'Training rows are the images of the parts `train` and `validation`; a row of a `test` image is an error (E_LEAK). Weights are stored in units of the raw features, so that prediction = features · weights + intercept.',
+    'Solved in the dual form where rows are fewer than features: one float64 Gram matrix a fold, reduced once to band form, then one banded solve a penalty. Equal to scikit-learn on the same matrices to 1e-4.',
+    'Files: weights.npy float32 [feature, voxel], intercept.npy float32 [voxel], alpha.npy float64 [voxel] (NaN for a voxel that does not vary), cv_score.npy float32 [voxel], cv_scores.npy float32 [alpha, voxel], feature_mean.npy and feature_scale.npy float64 [feature], readout.json (layers, regions, training images, counts).',
+  ].join('\n\n'),
+  params: Type.Object(
+    {
+      alphas: Alphas,
+      folds: Type.Integer({ minimum: 2, maximum: 100, default: 5, description: 'folds of the cross-validation, by image' }),
+      targets: choice(['repeat-mean', 'single-trial'], { default: 'repeat-mean', description: 'responses to fit: one row an image (mean over its repeats) or one row a trial' }),
+      standardize: Type.Boolean({ default: true, description: 'divide features by their standard deviation over the training rows' }),
+      score: choice(['negative-mse', 'r2', 'correlation'], { default: 'negative-mse', description: 'what is compared between penalties on held-out rows' }),
+      tile: Type.Integer({ minimum: 1, default: 4096, description: 'voxels computed at a time: bounds memory' }),
+    },
+    { additionalProperties: false },
+  ),
+  inputs: {
+    features: { type: 'Features', description: 'features of the images' },
+    voxels: { type: 'Voxels', description: 'responses to fit' },
+    stimuli: { type: 'Stimuli', description: 'the split into training and test images' },
+  },
+  outputs: { readout: { type: 'Readout', description: 'the fitted weights', publish: [ALPHA_FIGURE] } },
+  needs: ['tensor'],
+  random: true,
+  runs: 'worker',
+  resources: { cpus: 2, memoryMb: 3000 },
+  async run(context) {
+    const { params, inputs, outputs, services, signal, random } = context;
+    const stimuli = readStimuli(inputs.stimuli);
+    const features = readFeatures(inputs.features);
+    const voxels = readVoxels(inputs.voxels);
+    const rows = trainingRows(stimuli, features, voxels, params.targets);
+    const count = rows.nsdIds.length;
+    const fit = await crossValidatedRidge(services.tensor, tensor('float32', [count, features.width], rows.features), tensor('float32', [count, voxels.voxelCount], rows.responses), {
+      alphas: expandAlphas(params.alphas),
+      folds: groupedFolds(rows.nsdIds, params.folds, random.fork('folds')),
+      standardize: params.standardize,
+      score: params.score,
+      tile: params.tile,
+      signal,
+      progress: (done, total) => context.progress(done, total),
+    });
+
+    const writer = outputs.readout;
+    const { width: p } = features;
+    const { voxelCount: v } = voxels;
+    writeNpy(writer.path(READOUT_FILES.weights), tensor('float32', [p, v], fit.weights));
+    writeNpy(writer.path(READOUT_FILES.intercept), tensor('float32', [v], fit.intercept));
+    writeNpy(writer.path(FIT_FILES.alpha), tensor('float64', [v], fit.alpha));
+    writeNpy(writer.path(FIT_FILES.score), tensor('float32', [v], fit.cvScore));
+    writeNpy(writer.path(FIT_FILES.scores), tensor('float32', [fit.alphas.length, v], fit.cvScores));
+    writeNpy(writer.path(FIT_FILES.featureMean), tensor('float64', [p], fit.featureMean));
+    writeNpy(writer.path(FIT_FILES.featureScale), tensor('float64', [p], fit.featureScale));
+    const warnings = fitWarnings(fit, v);
+    const trainingImages = [...new Set(rows.nsdIds)].sort((a, b) => a - b);
+    writer.json(READOUT_FILES.index, {
+      featureCount: p, voxelCount: v, layers: features.layers, rois: voxels.rois, trainingImages, warnings,
+      targets: params.targets, standardize: params.standardize, score: params.score, folds: params.folds, alphas: [...fit.alphas],
+      form: fit.form, constantFeatures: fit.constantFeatures, constantVoxels: fit.constantTargets, edgeAlphas: fit.edgeCount,
+    } satisfies FitFile);
+    writer.write(ALPHA_FIGURE, alphaFigure(fit));
+    writer.json('report.json', fitReport(fit, { rows: count, images: trainingImages.length, unseen: rows.unseen, features: p, voxels: v }, params.score, warnings));
+    for (const warning of warnings) context.warn(warning);
+    context.log(`${count} rows of ${trainingImages.length} images, ${p} features, ${v} voxels, ${fit.form} form`);
+    const [alpha, score] = [median(fit.alpha), median(fit.cvScore)];
+    if (!Number.isNaN(alpha)) context.metric('median_alpha', alpha);
+    if (!Number.isNaN(score)) context.metric('cv_score', score);
+    context.metric('edge_alphas', fit.edgeCount.lowest + fit.edgeCount.highest);
+  },
+});
