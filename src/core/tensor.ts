@@ -51,7 +51,8 @@ export function allocate<D extends DType>(dtype: D, length: number): TypedArrayO
 /** A view of bytes as elements; copies only when the bytes are not aligned. The machine is little-endian (checked by the formats). */
 export function viewAs<D extends DType>(dtype: D, bytes: Uint8Array): TypedArrayOf[D] {
   const width = BYTES_PER_ELEMENT[dtype];
-  const aligned = bytes.byteOffset % width === 0 ? bytes : bytes.slice();
+  // Not slice(): that of a Buffer is another view of the same misaligned memory.
+  const aligned = bytes.byteOffset % width === 0 ? bytes : new Uint8Array(bytes);
   const Constructor = CONSTRUCTORS[dtype] as unknown as new (buffer: ArrayBufferLike, offset: number, length: number) => TypedArrayOf[D];
   return new Constructor(aligned.buffer, aligned.byteOffset, aligned.byteLength / width);
 }

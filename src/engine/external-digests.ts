@@ -91,7 +91,7 @@ export class ExternalDigests {
       await publishFile(this.#fs, this.#file, Buffer.from(`${text}\n`), temporary);
     } catch (error) {
       if (READ_ONLY.has(errnoOf(error) ?? '')) return false;
-      return await withStoreErrors(this.#fs, 'remembering digests of outside files', this.#file, () => Promise.reject(error as Error));
+      return withStoreErrors(this.#fs, 'remembering digests of outside files', this.#file, () => Promise.reject(error as Error));
     }
     this.#dirty = false;
     return true;

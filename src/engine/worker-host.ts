@@ -31,8 +31,14 @@ export function runWorkerHost(options: WorkerHostOptions): void {
   let aborting: AbortController | undefined;
 
   process.on('message', (message: ToWorker) => {
-    if (message.kind === 'abort') aborting?.abort(deserializeError(message.reason));
-    else void answer(message.job);
+    switch (message.kind) {
+      case 'run':
+        return void answer(message.job);
+      case 'abort':
+        return aborting?.abort(deserializeError(message.reason));
+      case 'stop':
+        return void leave();
+    }
   });
   // Ctrl-C goes to the whole terminal; the engine decides what it means for a running stage.
   process.on('SIGINT', () => undefined);

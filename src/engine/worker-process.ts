@@ -89,7 +89,8 @@ export class WorkerProcess {
 
   /** Ends an idle process: it closes its store and leaves; one that does not is killed. */
   async stop(): Promise<void> {
-    if (this.#child.connected) this.#child.disconnect();
+    // Not `disconnect`: Node emits no `close` for a child whose channel was closed from this side.
+    this.#send({ kind: 'stop' });
     const killing = setTimeout(() => this.kill(), GRACE_MS);
     await this.#exited;
     clearTimeout(killing);

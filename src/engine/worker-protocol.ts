@@ -62,7 +62,9 @@ export type StageSignal =
 
 export type ToWorker =
   | { readonly kind: 'run'; readonly job: StageJob }
-  | { readonly kind: 'abort'; readonly reason: SerializedError };
+  | { readonly kind: 'abort'; readonly reason: SerializedError }
+  /** no more jobs: close what is open and end */
+  | { readonly kind: 'stop' };
 
 export type FromWorker =
   | StageSignal

@@ -13,7 +13,12 @@ const IR_VERSION = 8;
 export const OPSET_VERSION = 18;
 const PRODUCER = 'pipeline-encoding';
 
-export function encodeModel(graph: Graph): Uint8Array {
+export interface EncodeOptions {
+  /** name of a symbolic first dimension of every input and output: for models that will be read again at another batch size */
+  readonly batch?: string;
+}
+
+export function encodeModel(graph: Graph, options: EncodeOptions = {}): Uint8Array {
   const body = new WireWriter();
   const names = new Set<string>();
   for (const node of graph.nodes) {
@@ -23,8 +28,8 @@ export function encodeModel(graph: Graph): Uint8Array {
   }
   body.string(GRAPH.name, 'graph');
   for (const [name, constant] of graph.initializers) body.message(GRAPH.initializer, encodeTensor(constant, name));
-  for (const input of graph.inputs) body.message(GRAPH.input, encodeValue(input));
-  for (const output of graph.outputs) body.message(GRAPH.output, encodeValue(output));
+  for (const input of graph.inputs) body.message(GRAPH.input, encodeValue(input, options.batch));
+  for (const output of graph.outputs) body.message(GRAPH.output, encodeValue(output, options.batch));
   const opset = new WireWriter().string(OPSET.domain, '').integer(OPSET.version, OPSET_VERSION);
   return new WireWriter().integer(MODEL.irVersion, IR_VERSION).string(MODEL.producerName, PRODUCER).message(MODEL.graph, body).message(MODEL.opsetImport, opset).finish();
 }
@@ -64,9 +69,12 @@ function encodeTensor(constant: Tensor, name: string): WireWriter {
   return writer.string(TENSOR.name, name).bytes(TENSOR.rawData, new Uint8Array(buffer, byteOffset, byteLength));
 }
 
-function encodeValue(value: Value): WireWriter {
+function encodeValue(value: Value, batch: string | undefined): WireWriter {
   const shape = new WireWriter();
-  for (const extent of value.shape) shape.message(SHAPE.dim, new WireWriter().integer(DIMENSION.value, extent));
+  value.shape.forEach((extent, axis) => {
+    const dimension = new WireWriter();
+    shape.message(SHAPE.dim, axis === 0 && batch !== undefined ? dimension.string(DIMENSION.parameter, batch) : dimension.integer(DIMENSION.value, extent));
+  });
   const type = new WireWriter().integer(TENSOR_TYPE.elemType, DATA_TYPE[value.dtype]).message(TENSOR_TYPE.shape, shape);
   return new WireWriter().string(VALUE_INFO.name, value.name).message(VALUE_INFO.type, new WireWriter().message(TYPE.tensorType, type));
 }

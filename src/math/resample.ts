@@ -93,7 +93,7 @@ function resizePixels(
   data: Uint8Array, channels: number, width: number, rows: AxisFilter, columns: AxisFilter, out: Float32Array, outHeight: number, outWidth: number,
 ): void {
   const stride = width * channels;
-  const line = new Float32Array(stride);
+  const line = new Float64Array(stride);
   const plane = outHeight * outWidth;
   for (let y = 0; y < outHeight; y += 1) {
     line.fill(0);
@@ -125,7 +125,7 @@ function resizePixels(
 function resizePlanes(
   data: Float32Array, channels: number, height: number, width: number, rows: AxisFilter, columns: AxisFilter, out: Float32Array, outHeight: number, outWidth: number,
 ): void {
-  const line = new Float32Array(width);
+  const line = new Float64Array(width);
   for (let c = 0; c < channels; c += 1) {
     for (let y = 0; y < outHeight; y += 1) {
       line.fill(0);
@@ -141,7 +141,7 @@ function resizePlanes(
   }
 }
 
-function narrow(line: Float32Array, offset: number, step: number, columns: AxisFilter, out: Float32Array, at: number, outWidth: number): void {
+function narrow(line: Float64Array, offset: number, step: number, columns: AxisFilter, out: Float32Array, at: number, outWidth: number): void {
   for (let x = 0; x < outWidth; x += 1) {
     const taps = columns.count[x] as number;
     const w = x * columns.width;

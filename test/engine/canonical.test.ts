@@ -108,7 +108,7 @@ describe('canonical encoding', () => {
     ['-Infinity', -Infinity, '/', '-Infinity'],
     ['-0', { 'x/y': { '~': -0 } }, '/x~1y/~0', '-0'],
     ['undefined', { a: undefined }, '/a', 'undefined'],
-    ['a hole in a list', [1, , 3], '/1', 'undefined'], // eslint-disable-line no-sparse-arrays
+    ['a hole in a list', [1, , 3], '/1', 'undefined'],
     ['2^53', { n: 2 ** 53 }, '/n', '9007199254740992'],
     ['1e300', 1e300, '/', '1e+300'],
     ['a function', { f: () => 1 }, '/f', 'function'],

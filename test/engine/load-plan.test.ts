@@ -234,7 +234,7 @@ test('a warning does not stop the plan', () => {
   expect(loaded.plan).toBeDefined();
 });
 
-test('a chain of 10,000 stages is planned in less than 2 seconds, a cycle through them found', () => {
+test('a chain of 10,000 stages is planned in less than 2 seconds of processor time, a cycle through them found', () => {
   const relay = (name: number, from: number): string => `  s${name}: {type: fake.relay, inputs: {nsd: '\${stages.s${from}.nsd}'}}\n`;
   const rest = Array.from({ length: 9_999 }, (_, i) => relay(i + 1, i)).join('');
   const folder = mkdtempSync(join(tmpdir(), 'chain-'));
@@ -242,10 +242,11 @@ test('a chain of 10,000 stages is planned in less than 2 seconds, a cycle throug
     const options = { registry: fakeRegistry(), set: [], env: {} };
     writeFileSync(join(folder, 'chain.yaml'), pipeline(`  s0: { type: fake.simulate }\n${rest}`));
     writeFileSync(join(folder, 'ring.yaml'), pipeline(relay(0, 9_999) + rest));
-    const times = [1, 2, 3].map(() => {
-      const start = performance.now();
+    const times = [1, 2].map(() => {
+      const start = process.cpuUsage();
       expect(loadPlan(join(folder, 'chain.yaml'), options).plan?.stages).toHaveLength(10_000);
-      return performance.now() - start;
+      const { user, system } = process.cpuUsage(start);
+      return (user + system) / 1000;
     });
     expect(Math.min(...times)).toBeLessThan(2000);
     const [cycle] = loadPlan(join(folder, 'ring.yaml'), options).diagnostics;

@@ -69,11 +69,14 @@ function gatherByRun<D extends DType>({ shape, dtype, readInto }: BoxSource<D>, 
     });
     const data = allocate(dtype, length * width);
     readInto(ranges, data);
-    for (; first <= last; first += 1) {
-      const i = order[first] as number;
-      let at = (places[i] as number) - start;
-      for (let to = i; to < out.length; to += places.length, at += width) out[to] = data[at] as never;
+    // Trial by trial, so that neighbours are written side by side.
+    for (let t = 0, from = -start, to = 0; t < length; t += 1, from += width, to += places.length) {
+      for (let k = first; k <= last; k += 1) {
+        const i = order[k] as number;
+        out[to + i] = data[from + (places[i] as number)] as never;
+      }
     }
+    first = last + 1;
   }
 }
 

@@ -10,7 +10,7 @@ import { ready } from 'h5wasm';
 import { PipelineError } from '../../core/errors.js';
 import { formatError, writeFully } from '../bytes.js';
 
-export const hdf5 = await ready;
+export const hdf5: Awaited<typeof ready> = await ready;
 hdf5.activate_throwing_error_handler();
 
 /** The part of Emscripten's file system that is used here; the package's own types leave half of it out. */

@@ -6,6 +6,7 @@ import { allocate, sizeOf } from '../../core/tensor.js';
 import type { DType, Shape, Tensor } from '../../core/tensor.js';
 import type { AttributeValue } from '../ir.js';
 import { broadcastShapes } from '../ops/broadcast.js';
+import { resolveCuts } from '../ops/slicing.js';
 import { DTYPE_OF } from './schema.js';
 
 const FOLD_LIMIT = 4096;
@@ -31,6 +32,20 @@ function withShape(x: Numbers | undefined, shape: Shape): Numbers | undefined {
   return x === undefined ? undefined : { ...x, shape };
 }
 
+/** Element [index] of the result is element source(index) of x. */
+function rearranged(x: Numbers, shape: Shape, source: (index: readonly number[]) => readonly number[]): Numbers {
+  const data = Array.from({ length: sizeOf(shape) }, (_, flat) => {
+    const index: number[] = [];
+    let rest = flat;
+    for (let axis = shape.length - 1; axis >= 0; axis -= 1) {
+      index[axis] = rest % (shape[axis] as number);
+      rest = Math.floor(rest / (shape[axis] as number));
+    }
+    return x.data[source(index).reduce((position, i, axis) => position * (x.shape[axis] as number) + i, 0)] as number;
+  });
+  return { dtype: x.dtype, shape, data };
+}
+
 const RULES: Readonly<Record<string, (inputs: readonly Numbers[], attributes: Attributes) => Numbers | undefined>> = {
   Add: elementwise((x, y) => x + y),
   Sub: elementwise((x, y) => x - y),
@@ -49,14 +64,28 @@ const RULES: Readonly<Record<string, (inputs: readonly Numbers[], attributes: At
     const data = indices.data.map((i) => x.data[i < 0 ? i + x.data.length : i]);
     return data.includes(undefined) ? undefined : { dtype: x.dtype, shape: indices.shape, data: data as number[] };
   },
-  Slice: ([x, starts, ends, , steps]) => {
-    if (x?.shape.length !== 1 || (steps !== undefined && steps.data[0] !== 1)) return undefined;
-    const data = x.data.slice(starts?.data[0] as number, ends?.data[0] as number);
-    return { dtype: x.dtype, shape: [data.length], data };
+  Slice: ([x, starts, ends, axes, steps]) => {
+    if (x === undefined || starts === undefined || ends === undefined) return undefined;
+    const rank = x.shape.length;
+    const named = axes?.data.map((axis) => (axis < 0 ? axis + rank : axis)) ?? starts.data.map((_, i) => i);
+    if (named.some((axis) => axis < 0 || axis >= rank) || steps?.data.includes(0) === true) return undefined;
+    const cuts = resolveCuts(x.shape, starts.data, ends.data, named, steps?.data ?? starts.data.map(() => 1));
+    return rearranged(x, cuts.map((cut) => cut.length), (index) => index.map((i, axis) => (cuts[axis]?.start ?? 0) + i * (cuts[axis]?.step ?? 1)));
+  },
+  Transpose: ([x], attributes) => {
+    if (x === undefined) return undefined;
+    const order = (attributes['perm'] as readonly number[] | undefined) ?? x.shape.map((_, axis) => axis).reverse();
+    if (order.length !== x.shape.length || order.some((axis) => x.shape[axis] === undefined)) return undefined;
+    return rearranged(x, order.map((axis) => x.shape[axis] as number), (index) => x.shape.map((_, axis) => index[order.indexOf(axis)] ?? 0));
   },
   Squeeze: ([x]) => (x?.data.length === 1 ? withShape(x, []) : undefined),
-  Unsqueeze: ([x]) => (x?.data.length === 1 || x?.shape.length === 0 ? withShape(x, [1]) : undefined),
-  Reshape: ([x, shape]) => (shape?.shape[0] === 1 ? withShape(x, [x?.data.length ?? 0]) : undefined),
+  Unsqueeze: ([x]) => (x?.shape.length === 0 ? withShape(x, [1]) : undefined),
+  Reshape: ([x, target]) => {
+    if (x === undefined || target === undefined || target.data.includes(0)) return undefined;
+    const rest = target.data.filter((extent) => extent !== -1).reduce((product, extent) => product * extent, 1);
+    const shape = target.data.map((extent) => (extent === -1 ? x.data.length / rest : extent));
+    return shape.every((extent) => Number.isInteger(extent) && extent > 0) && sizeOf(shape) === x.data.length ? withShape(x, shape) : undefined;
+  },
   Where: ([condition, x, y]) =>
     condition === undefined || x === undefined || y === undefined || ![x, y].every((t) => t.data.length === 1 || t.data.length === condition.data.length)
       ? undefined

@@ -1,10 +1,12 @@
 /** The arithmetic of Slice: x[start:end:step] on some axes, with negative positions counted from the end and everything clamped, as ONNX says. */
+import type { Shape } from '../../core/tensor.js';
 import type { Value } from '../ir.js';
 import { pad, reshape } from '../layers.js';
 import { describe } from './operator.js';
 import type { GradientContext, ShapeContext, ValueType } from './operator.js';
 
-interface Cut {
+/** Positions start, start + step, … of one axis. */
+export interface Cut {
   readonly start: number;
   readonly step: number;
   readonly length: number;
@@ -20,6 +22,11 @@ function cutsOf(c: ShapeContext<unknown>): Cut[] {
   if (starts.length !== ends.length || starts.length !== axes.length || starts.length !== steps.length || steps.includes(0) || axes.some((axis) => axis >= shape.length)) {
     c.fail('starts, ends, axes and steps do not fit together', 'lists of one length, no step 0', `${describe(starts)}, ${describe(ends)}, ${describe(axes)}, ${describe(steps)}`);
   }
+  return resolveCuts(shape, starts, ends, axes, steps);
+}
+
+/** Axes are in 0 … rank-1; the axes that are not named stay whole. */
+export function resolveCuts(shape: Shape, starts: readonly number[], ends: readonly number[], axes: readonly number[], steps: readonly number[]): Cut[] {
   const cuts: Cut[] = shape.map((extent) => ({ start: 0, step: 1, length: extent }));
   axes.forEach((axis, i) => {
     const extent = shape[axis] as number;

@@ -118,7 +118,7 @@ export default defineStage({
 function pooledModel(backbone: Backbone, layers: readonly string[], grids: readonly (readonly [number, number])[]): Uint8Array {
   const builder = new GraphBuilder();
   const size = backbone.preprocessing.size;
-  const outputs = builder.inline(layerGraph(backbone, BATCH, layers), { [IMAGE]: builder.input(IMAGE, 'float32', [BATCH, 3, size, size]) });
+  const outputs = builder.inline(layerGraph(backbone, BATCH, layers), { [IMAGE]: builder.input(IMAGE, 'float32', [BATCH, 3, size, size]) }, 'backbone/');
   layers.forEach((layer, l) => {
     const map = outputs[layerOutput(layer)];
     if (map === undefined) return;

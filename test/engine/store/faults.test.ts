@@ -12,14 +12,11 @@ import { Crash, FaultFs, type Fault } from '../../rigs/fault-fs.js';
 import { assertStoreInvariants } from '../../rigs/store-invariants.js';
 import { keyOf, memoOf, runStage, StoreRig } from '../../rigs/store-rig.js';
 
-/** Everything a run does to a store: two stages that share an object, a memo, reading it all back. Returns the keys that were acknowledged. */
+/** Everything a run does to a store: a stage that stores an object twice, a memo, reading it all back. Notes the key that was acknowledged. */
 async function scenario(rig: StoreRig, fs: FsPort, acknowledged: Set<StageKey>): Promise<void> {
   const store = await rig.open({ fs });
   try {
-    for (const name of ['a', 'b']) {
-      const record = await runStage(store, name, ['shared', `own ${name}`]);
-      acknowledged.add(record.key);
-    }
+    acknowledged.add((await runStage(store, 'a', ['twice', 'once', 'twice'])).key);
     const memo = memoOf('m', [{ name: 'x', ...(await store.putBytes(Buffer.from('memo'))) }]);
     await store.publishMemo(memo);
     const record = await store.lookup(keyOf('a'));
@@ -30,7 +27,7 @@ async function scenario(rig: StoreRig, fs: FsPort, acknowledged: Set<StageKey>):
   }
 }
 
-const FINISHED = new Set([keyOf('a'), keyOf('b')]);
+const FINISHED = new Set([keyOf('a')]);
 
 async function provoke(work: () => Promise<unknown>): Promise<unknown> {
   try {
@@ -83,7 +80,8 @@ describe('a fault at every single operation', () => {
       const store = await rig.open({ mode: 'read' });
       for (const key of [...acknowledged, ...again]) expect(await store.lookup(key)).toBeDefined();
     });
-    expect(points).toBeGreaterThan(100);
+    process.env['SHOW_POINTS'] && process.stderr.write(`${points} points\n`);
+    expect(points).toBeGreaterThan(90);
   });
 
   test('killed at any operation: a run killed while storing leaves no entry, or a whole one', async () => {
@@ -97,7 +95,8 @@ describe('a fault at every single operation', () => {
       expect(again).toEqual(FINISHED);
       await assertStoreInvariants(rig.directory, { finished: FINISHED });
     });
-    expect(points).toBeGreaterThan(100);
+    process.env['SHOW_POINTS'] && process.stderr.write(`${points} points\n`);
+    expect(points).toBeGreaterThan(90);
   });
 
   test('verify, info and gc report every fault as a typed error or as a problem, and change nothing for the worse', async () => {

@@ -7,7 +7,7 @@ import { add, averagePool2d, concat, conv2d, div, mul, relu, reshape, separable,
 import { resizeMatrix } from '../../../math/resample.js';
 import { CHANNELS, POOL, channelMaps } from './channel-maps.js';
 import { resizeAndPoolMatrix, transposed } from './filters.js';
-import { AREAS, TEMPLATES, WINDOW } from './templates.js';
+import { TEMPLATES, WINDOW } from './templates.js';
 import type { Emitter } from '../../../graph/emitter.js';
 import type { Value } from '../../../graph/ir.js';
 import type { TemplateSet } from './templates.js';
@@ -113,9 +113,4 @@ export function bank(b: Emitter, image: Value, set: TemplateSet, calibration: Ca
   const compressed = sub(b, sqrt(b, add(b, energies(b, levels, calibration), COMPRESSION)), Math.sqrt(COMPRESSION));
   const gabors = averagePool2d(b, amplitudes, { kernel: BRAIN_SIZE / POOL / GRID });
   return reshape(b, concat(b, [compressed, gabors], 1), [image.shape[0] as number, BANK_SIZE]);
-}
-
-/** Area whose templates are at a place of the bank; undefined for the Gabors. */
-export function areaOfBank(index: number): (typeof AREAS)[number] | undefined {
-  return TEMPLATES[Math.floor(index / (GRID * GRID))]?.area;
 }

@@ -7,9 +7,9 @@
  * Speed: distances are evaluated only where coverage can change. A row outside or inside a shape is skipped or filled in runs, because a
  * distance grows by at most one pixel a pixel. Not known here: what the shapes mean.
  */
-import { blend, fillEllipse } from './ellipse.js';
+import { blend, fillEllipse } from './paint.js';
 import type { Rgb } from './colour.js';
-import type { Paint } from './ellipse.js';
+import type { Paint } from './paint.js';
 
 export interface Transform {
   readonly x: number;

@@ -1,0 +1,17 @@
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { ERROR_CODES } from '../../src/core/errors.js';
+
+const page = readFileSync('docs/errors.md', 'utf8');
+const sections = page.split(/^## /m).slice(1);
+
+test('docs/errors.md has one section for each error code, in the same order, and no other', () => {
+  expect(sections.map((section) => section.slice(0, section.indexOf('\n')))).toEqual(Object.keys(ERROR_CODES));
+});
+
+test('every section says what it means and what to do', () => {
+  for (const section of sections) {
+    expect(section.split('\n\n').length).toBeGreaterThanOrEqual(3);
+    expect(section).toMatch(/^What to do: /m);
+  }
+});

@@ -1,0 +1,197 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import type { StageDefinition } from '../../../src/engine/stage.js';
+import { Random } from '../../../src/core/random.js';
+import { readNpy, writeNpy } from '../../../src/formats/npy.js';
+import { pearsonColumns } from '../../../src/math/statistics-correlation.js';
+import { permutationP, permuteRows } from '../../../src/math/statistics-inference.js';
+import { createOnnxRuntimeService } from '../../../src/runtime/onnxruntime-service.js';
+import evaluate from '../../../src/stages/evaluate/stage.js';
+import { scoreRegion } from '../../../src/stages/evaluate/score-regions.js';
+import ridge from '../../../src/stages/readout-ridge/stage.js';
+import { constantVoxel, runOn, writeProblem, type Problem, type Ran } from '../readout-ridge/encoding-rig.js';
+
+const root = mkdtempSync(join(tmpdir(), 'evaluate-'));
+const service = createOnnxRuntimeService({ threads: 1 });
+afterAll(async () => {
+  await service.dispose();
+  rmSync(root, { recursive: true, force: true });
+});
+
+const PROBLEM: Problem = { images: 420, testImages: 120, voxels: 21, ncsnr: 1, seed: 'evaluate' };
+const QUICK = { bootstrap: 200, permutations: 99 };
+
+interface RegionJson { name: string; voxels: number; r: { median: number; low: number; high: number; undefined: number }; normalised: { median: number; undefined: number }; belowCeiling: number; aboveOne: number; determination: number; baseline: number; significant: number | null; ceiling: number }
+interface ScoresJson { images: number; trials: number; chance: { median: number; high: number }; repeatMean: RegionJson[]; singleTrial: RegionJson[] }
+
+const fits = new Map<string, Promise<Record<string, string>>>();
+function fitted(problem: Problem): Promise<Record<string, string>> {
+  const name = JSON.stringify({ ...problem, ncsnr: String(problem.ncsnr) });
+  const known = fits.get(name);
+  if (known !== undefined) return known;
+  const base = join(root, `problem-${fits.size}`);
+  const made = (async () => {
+    writeProblem(base, problem);
+    const inputs = { features: join(base, 'features'), voxels: join(base, 'voxels'), stimuli: join(base, 'stimuli') };
+    await runOn(ridge as unknown as StageDefinition, {}, inputs, join(base, 'readout'), service);
+    return { ...inputs, readout: join(base, 'readout') };
+  })();
+  fits.set(name, made);
+  return made;
+}
+let runs = 0;
+async function score(inputs: Record<string, string>, params: object = QUICK): Promise<Ran & { readonly scores: ScoresJson }> {
+  runs += 1;
+  const ran = await runOn(evaluate as unknown as StageDefinition, params, inputs, join(root, `scores-${runs}`), service);
+  return { ...ran, scores: ran.output.json<ScoresJson>('scores.json') };
+}
+const region = (list: readonly RegionJson[], name: string): RegionJson => list.find((one) => one.name === name) as RegionJson;
+const csvRows = (ran: Ran, name: string): Record<string, string>[] => {
+  const [head, ...lines] = ran.output.text(name).trimEnd().split('\n').map((line) => line.split(','));
+  return lines.map((line) => Object.fromEntries((head as string[]).map((column, i) => [column, line[i] as string])));
+};
+
+describe('evaluate', () => {
+  it('finds the planted ceiling: with ncsnr 1, r²/NC near 1 on repeat means and on single trials, NC .75 and .5', async () => {
+    const { scores } = await score(await fitted(PROBLEM));
+    expect([scores.images, scores.trials]).toEqual([120, 360]);
+    const whole = region(scores.repeatMean, 'all voxels');
+    const single = region(scores.singleTrial, 'all voxels');
+    expect(whole.ceiling).toBeCloseTo(0.75, 6);
+    expect(single.ceiling).toBeCloseTo(0.5, 6);
+    expect(whole.normalised.median).toBeGreaterThan(0.9);
+    expect(whole.normalised.median).toBeLessThan(1.1);
+    expect(single.normalised.median).toBeGreaterThan(0.85);
+    expect(single.normalised.median).toBeLessThan(1.15);
+    expect(single.r.median).toBeLessThan(whole.r.median);
+    expect(whole.determination).toBeGreaterThan(0.6);
+    expect(whole.baseline).toBeLessThanOrEqual(0);
+    expect(whole.baseline).toBeGreaterThan(-0.1);
+  });
+
+  it('reaches 1 without noise', async () => {
+    const { scores } = await score(await fitted({ ...PROBLEM, ncsnr: Infinity, seed: 'noiseless' }));
+    expect(region(scores.repeatMean, 'all voxels').normalised.median).toBeGreaterThan(0.999);
+  });
+
+  it('brackets the median with its interval, and finds every varying voxel significant and shuffled images near 0', async () => {
+    const { scores } = await score(await fitted(PROBLEM));
+    for (const one of scores.repeatMean.filter((r) => r.voxels > 0)) {
+      expect(one.r.low).toBeLessThan(one.r.median);
+      expect(one.r.high).toBeGreaterThan(one.r.median);
+      expect(one.r.high - one.r.low).toBeLessThan(0.2);
+      expect(one.significant).toBe(1);
+    }
+    expect(Math.abs(scores.chance.median)).toBeLessThan(0.05);
+    expect(scores.chance.high).toBeLessThan(0.2);
+  });
+
+  it('counts a voxel that does not vary as undefined, never as 0, in every table', async () => {
+    const ran = await score(await fitted(PROBLEM));
+    const whole = region(ran.scores.repeatMean, 'all voxels');
+    expect([whole.r.undefined, whole.normalised.undefined, whole.belowCeiling]).toEqual([1, 1, 1]);
+    expect(region(ran.scores.repeatMean, 'left').r.undefined).toBe(0);
+    const row = csvRows(ran, 'voxels.csv')[constantVoxel(PROBLEM)];
+    expect(row).toMatchObject({ r: 'NaN', r2: 'NaN', r2_over_nc: 'NaN', trial_r: 'NaN', p: 'NaN', q: 'NaN', alpha: 'NaN', x: '60' });
+    expect(ran.warnings).toHaveLength(1);
+    expect(region(ran.scores.repeatMean, 'right/empty')).toMatchObject({ voxels: 0, r: { median: null, low: null, undefined: 0 }, significant: null });
+  });
+
+  it('writes predictions of the test images whose correlation with the measured means is the score', async () => {
+    const inputs = await fitted(PROBLEM);
+    const ran = await score(inputs);
+    const predictions = readNpy(ran.output.path('predictions.npy'));
+    expect(predictions.shape).toEqual([120, 21]);
+    expect([...(readNpy(ran.output.path('prediction_images.npy')).data as Int32Array)]).toEqual(Array.from({ length: 120 }, (_, i) => 10 * (301 + i)));
+    const means = (readNpy(join(inputs['voxels'] as string, 'means.npy')).data as Float32Array).subarray(300 * 21);
+    const r = pearsonColumns(predictions.data as Float32Array, means, 21);
+    csvRows(ran, 'voxels.csv').forEach((row, v) => {
+      if (v === constantVoxel(PROBLEM)) return;
+      expect(Number(row['r'])).toBeCloseTo(r[v] as number, 6);
+      expect(Number(row['r2_over_nc'])).toBeCloseTo((r[v] as number) ** 2 / 0.75, 5);
+    });
+  });
+
+  it('halves ncsnr when told to use the published one, and excludes and counts voxels below the threshold', async () => {
+    const inputs = await fitted(PROBLEM);
+    const published = await score(inputs, { ...QUICK, ncsnr: 'published' });
+    expect(region(published.scores.repeatMean, 'all voxels').ceiling).toBeCloseTo(0.25 / (0.25 + 1 / 3), 6);
+    const strict = await score(inputs, { ...QUICK, min_noise_ceiling: 0.8 });
+    expect(region(strict.scores.repeatMean, 'all voxels')).toMatchObject({ belowCeiling: 21, normalised: { median: null, undefined: 21 } });
+    expect(region(strict.scores.repeatMean, 'all voxels').r.median).toBeGreaterThan(0.7);
+  });
+
+  it('leaves intervals and p values undefined when neither is asked for', async () => {
+    const { scores } = await score(await fitted(PROBLEM), { bootstrap: 0, permutations: 0 });
+    expect(region(scores.repeatMean, 'all voxels')).toMatchObject({ r: { low: null, high: null }, significant: null });
+    expect(scores.chance).toEqual({ median: null, high: null });
+  });
+
+  it('gives the same bytes twice', async () => {
+    const inputs = await fitted(PROBLEM);
+    const [one, two] = [await score(inputs), await score(inputs)];
+    for (const { name } of one.output.files) expect(readFileSync(two.output.path(name)).equals(readFileSync(one.output.path(name))), name).toBe(true);
+    expect(one.output.files.map((file) => file.name)).toEqual(['noise-ceiling.svg', 'prediction_images.npy', 'predictions.npy', 'report.json', 'rois.csv', 'scores.json', 'scores.svg', 'voxels.csv']);
+  });
+
+  it('scores shuffled training responses at about 0', async () => {
+    const problem: Problem = { ...PROBLEM, seed: 'shuffled' };
+    const base = join(root, 'shuffled');
+    writeProblem(base, problem);
+    const means = readNpy(join(base, 'voxels', 'means.npy'));
+    const data = means.data as Float32Array;
+    const source = data.slice();
+    new Random('order').permutation(300).forEach((from, to) => data.set(source.subarray(from * 21, from * 21 + 21), to * 21));
+    writeNpy(join(base, 'voxels', 'means.npy'), means);
+    const inputs = { features: join(base, 'features'), voxels: join(base, 'voxels'), stimuli: join(base, 'stimuli') };
+    await runOn(ridge as unknown as StageDefinition, {}, inputs, join(base, 'readout'), service);
+    const { scores } = await score({ ...inputs, readout: join(base, 'readout') });
+    // 120 images: a single r scatters by 0.09, and voxels that share 12 features do not average it out
+    expect(Math.abs(region(scores.repeatMean, 'all voxels').r.median)).toBeLessThan(0.2);
+    expect(Math.abs(region(scores.repeatMean, 'all voxels').normalised.median)).toBeLessThan(0.05);
+    expect(region(scores.repeatMean, 'all voxels').determination).toBeLessThan(0.02);
+  });
+
+  it('refuses a readout that was fitted on a test image, and inputs that do not belong to it', async () => {
+    const inputs = await fitted(PROBLEM);
+    const other = join(root, 'leaking');
+    writeProblem(other, { ...PROBLEM, testImages: 150 });
+    await expect(score({ ...inputs, stimuli: join(other, 'stimuli') })).rejects.toMatchObject({ code: 'E_LEAK', facts: { found: '30 of 150 test images among its training images' } });
+    const fewer = join(root, 'fewer');
+    writeProblem(fewer, { ...PROBLEM, voxels: 20 });
+    await expect(score({ ...inputs, voxels: join(fewer, 'voxels') })).rejects.toMatchObject({ code: 'E_DATA', message: 'the readout was fitted on other voxels' });
+    const index = join(other, 'features', 'features.json');
+    writeFileSync(index, readFileSync(index, 'utf8').replace('"early"', '"first"'));
+    await expect(score({ ...inputs, features: join(other, 'features') })).rejects.toMatchObject({ code: 'E_DATA', message: 'the readout was fitted on other features' });
+  });
+});
+
+describe('parts of an evaluation', () => {
+  it('give the p of an explicit permutation loop with a correlation computed anew each time', () => {
+    const random = new Random('p');
+    const [rows, columns] = [25, 4];
+    const x = Float32Array.from({ length: rows * columns }, () => random.normal());
+    const y = x.map((value, at) => (at % columns === 3 ? 2 : 0.4 * (at % columns) * value + random.normal()));
+    const r = pearsonColumns(x, y, columns);
+    const { p, medians } = permuteRows(x, y, r, 49, new Random('shuffle'));
+    const replay = new Random('shuffle');
+    const nulls: number[][] = Array.from({ length: columns }, () => []);
+    for (let k = 0; k < 49; k += 1) {
+      const order = replay.permutation(rows);
+      const shuffled = Float32Array.from({ length: rows * columns }, (_, at) => y[(order[Math.floor(at / columns)] as number) * columns + (at % columns)] as number);
+      pearsonColumns(x, shuffled, columns).forEach((value, j) => nulls[j]?.push(value));
+    }
+    r.forEach((value, j) => expect(p[j]).toBe(permutationP(value, nulls[j] as number[])));
+    expect(p[3]).toBeNaN();
+    expect(medians).toHaveLength(49);
+  });
+
+  it('take the median of a region over its defined voxels only', () => {
+    const f = (...values: number[]): Float64Array => Float64Array.from(values);
+    const scores = { r: f(0.1, 0.5, NaN, 0.9), r2: f(0.01, 0.25, NaN, 0.81), ceiling: f(0.5, 0.5, 0.5, 0.01), normalised: f(0.02, 0.5, NaN, NaN), determination: f(0, 0, 0, 0), baseline: f(0, 0, 0, 0), rows: 5 };
+    const found = scoreRegion({ name: 'x', voxels: [0, 1, 2, 3] }, scores, 0.05, undefined, f());
+    expect([found.r.median, found.r.undefined, found.normalised.median, found.normalised.undefined, found.belowCeiling]).toEqual([0.5, 1, 0.26, 2, 1]);
+  });
+});
