@@ -22,6 +22,9 @@ for (const [type, module] of Object.entries(STAGE_MODULES)) {
 manifests.sort((a, b) => (a.type < b.type ? -1 : 1));
 writeFileSync(at('dist/stages/manifest.json'), `${JSON.stringify(manifests, null, 1)}\n`);
 
+// Compiled here, so that planning needs no schema compiler.
+writeFileSync(at('dist/stages/validators.cjs'), (await load('dist/engine/validator-code.js')).validatorCode(manifests));
+
 writeIfChanged('schema/pipeline.schema.json', `${JSON.stringify((await load('dist/engine/published-schema.js')).publishedSchema(manifests), null, 2)}\n`);
 writeIfChanged('docs/stages.md', (await load('tools/stage-reference.mjs')).stageReference(manifests));
 

@@ -3,6 +3,7 @@
  * the manifest that the build wrote; the code of a stage is loaded only when it runs.
  */
 import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { PipelineError } from '../core/errors.js';
 import type { StageManifest, StageRegistry } from '../engine/stage.js';
@@ -10,6 +11,7 @@ import { STAGE_MODULES } from '../stages/index.js';
 import type { CliIo, Composition } from './io.js';
 import { PACKAGE_ROOT } from './package-root.js';
 
+const VALIDATORS_PATH = join(PACKAGE_ROOT, 'dist', 'stages', 'validators.cjs');
 export const MANIFEST_PATH = join(PACKAGE_ROOT, 'dist', 'stages', 'manifest.json');
 const WORKER_ENTRY = join(PACKAGE_ROOT, 'dist', 'cli', 'worker.js');
 
@@ -25,6 +27,8 @@ function builtInRegistry(): StageRegistry {
     manifests: new Map(readManifests().map((manifest) => [manifest.type, manifest])),
     modules: STAGE_MODULES,
     serviceIdentity,
+    // Compiled by the build: planning then needs no schema compiler.
+    validators: () => createRequire(import.meta.url)(VALIDATORS_PATH) as ReturnType<NonNullable<StageRegistry['validators']>>,
   };
 }
 

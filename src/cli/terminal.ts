@@ -15,9 +15,11 @@ export function wantsColor(stream: OutputStream, env: NodeJS.ProcessEnv, choice:
   return stream.isTTY === true;
 }
 
-/** Live rows need a terminal that can move its cursor, and a person in front of it. */
+const NARROWEST_FOR_ROWS = 40;
+
+/** Live rows need a terminal that can move its cursor and is wide enough, and a person in front of it. */
 export function isInteractive(stream: OutputStream, env: NodeJS.ProcessEnv): boolean {
-  return stream.isTTY === true && env['TERM'] !== 'dumb' && (env['CI'] ?? '') === '';
+  return stream.isTTY === true && env['TERM'] !== 'dumb' && (env['CI'] ?? '') === '' && (stream.columns ?? NARROWEST_FOR_ROWS) >= NARROWEST_FOR_ROWS;
 }
 
 /** A locale that is set and is not UTF-8 cannot show the symbols; an unset one tells nothing. */

@@ -50,10 +50,10 @@ describe('a graph', () => {
     const x = b.input('x', 'float32', [1, 3, 8, 8]);
     const conv = L.conv2d(b, x, b.floats([4, 3, 3, 3], Float32Array.from({ length: 108 }, (_, i) => i / 7)), b.floats([4], [0, 1e-40, -Infinity, NaN]), { stride: 2, pads: [0, 1, 1, 0] }, 'conv');
     const leaky = b.op('LeakyRelu', [conv], { alpha: 0.25 }, 'leaky');
-    b.output('y', L.gather(b, leaky, b.ints([3, -1]), 1));
-    b.output('big', b.op('Add', [b.constant(tensor('int64', [1], BigInt64Array.of(2n ** 62n + 1n))), b.input('n', 'int64', [1])]));
-    b.output('kind', b.op('Not', [b.constant(tensor('bool', [2], Uint8Array.of(0, 1)), 'flags')]));
-    b.output('fine', b.op('Exp', [b.constant(tensor('float64', [1], Float64Array.of(Math.PI)), 'pi')]));
+    b.output('y', L.gather(b, leaky, b.ints([3, -1]), 1, 'y'));
+    b.output('big', b.op('Add', [b.constant(tensor('int64', [1], BigInt64Array.of(2n ** 62n + 1n))), b.input('n', 'int64', [1])], {}, 'big'));
+    b.output('kind', b.op('Not', [b.constant(tensor('bool', [2], Uint8Array.of(0, 1)), 'flags')], {}, 'kind'));
+    b.output('fine', b.op('Exp', [b.constant(tensor('float64', [1], Float64Array.of(Math.PI)), 'pi')], {}, 'fine'));
     const graph = b.build();
     const again = decodeModel(encodeModel(graph));
     expect(again.inputs).toEqual(graph.inputs);

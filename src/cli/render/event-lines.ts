@@ -32,8 +32,12 @@ export class EventLines {
     return this.#nameWidth;
   }
 
+  elapsedMs(): number {
+    return this.#options.now() - this.#began;
+  }
+
   elapsed(): string {
-    return formatDuration(this.#options.now() - this.#began);
+    return formatDuration(this.elapsedMs());
   }
 
   /** The lines an event is worth (progress is not among them: how often it is shown is the renderer's matter). */

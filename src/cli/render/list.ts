@@ -28,16 +28,28 @@ interface RowTask {
 
 /** listr2's own renderer, with a way to print a line above the rows. */
 class RowsRenderer extends DefaultRenderer {
+  #drawn = 0;
+
   /** listr2 keeps its log-update instance private; clearing it before printing is what keeps the rows below the lines */
   above(text: string): void {
     const { updater } = this as unknown as { readonly updater?: { clear(): void } };
     updater?.clear();
     (this as unknown as { readonly logger: ListrLogger }).logger.process.toStdout(text);
-    if (updater !== undefined) this.update();
+    if (updater !== undefined) super.update();
   }
 
+  /** listr2 draws on every change of a title; its spinner draws ten times a second anyway, and that is enough */
+  override update(): void {
+    const now = performance.now();
+    if (now - this.#drawn < FRAME_MS / 2) return;
+    this.#drawn = now;
+    super.update();
+  }
+
+  /** titles that begin with a space bring their own symbol */
   protected override style(task: ListrDefaultRendererTask): string {
-    return task.title?.startsWith(' ') === true ? '' : super.style(task);
+    // eslint-disable-next-line no-control-regex -- a colour may come before the space
+    return /^(?:\u001b\[\d+m)? /.test(task.title ?? '') ? '' : super.style(task);
   }
 }
 
@@ -145,18 +157,23 @@ export class ListRenderer implements Renderer {
     const texts = [...this.#running.values()].slice(0, MOST_ROWS).map((row) => {
       const running = now() - row.since;
       const detail = row.progress === undefined ? '' : progressText(row.progress, running);
-      return `${row.stage.padEnd(this.#lines.nameWidth)}  ${formatDuration(running).padStart(7)}  ${detail}`.trimEnd();
+      return `${row.stage.padEnd(this.#lines.nameWidth)}  ${wholeSeconds(running).padStart(6)}  ${detail}`.trimEnd();
     });
     for (const stage of this.#failures.slice(-Math.max(0, MOST_ROWS - texts.length))) texts.push(` ${style.red(style.symbol('failed'))} ${stage} failed`);
     for (let i = 0; i < MOST_ROWS; i += 1) this.#set(i, texts[i] ?? '');
     const ended = Object.values(this.#counts).reduce((sum, count) => sum + count, 0);
     const parts = [`${ended} of ${this.#total} stages`, `${this.#running.size} running`];
     for (const [word, count] of Object.entries(this.#counts)) if (count > 0) parts.push(`${count} ${word}`);
-    this.#set(MOST_ROWS, style.dim(` ${parts.join(', ')}, ${this.#lines.elapsed()}`));
+    this.#set(MOST_ROWS, style.dim(` ${parts.join(', ')}, ${wholeSeconds(this.#lines.elapsedMs())}`));
   }
 
   #set(index: number, title: string): void {
     const row = this.#rows[index];
     if (row !== undefined && row.title !== title) row.title = title;
   }
+}
+
+/** Tenths would change every frame. */
+function wholeSeconds(ms: number): string {
+  return formatDuration(Math.floor(ms / 1000) * 1000).replace('.0', '');
 }

@@ -32,6 +32,7 @@ interface Node {
   node_ops: Record<string, unknown>;
 }
 const FS = hdf5.FS as unknown as FileSystem;
+const trampoline = hdf5 as unknown as { _guarded: () => void; ccall(name: string, result: null, types: readonly string[], values: readonly string[]): void };
 
 // Emscripten's errno values.
 const EBADF = 8;
@@ -120,7 +121,7 @@ export function openVirtual(path: string, fd: number, size: number, mode: 'read'
   const call = <T>(doing: string, use: () => T): T => {
     systemError = undefined;
     try {
-      return mode === 'write' ? withFrozenClock(use) : use();
+      return withStackRestored(mode === 'write' ? () => withFrozenClock(use) : use);
     } catch (error) {
       closeErrorStreams();
       if (error instanceof PipelineError) throw error;
@@ -154,6 +155,25 @@ export function openVirtual(path: string, fd: number, size: number, mode: 'read'
   } finally {
     FS.unlink(name);
   }
+}
+
+/**
+ * An exception that leaves the library skips its epilogues, so WebAssembly's stack pointer stays where it was thrown: after some hundred damaged
+ * files the stack would be used up and good files would fail. `ccall` is the one exported function that saves the pointer before a call (when
+ * it has a text to pass) and restores it after; what is called must return, so the exception travels beside it.
+ */
+function withStackRestored<T>(use: () => T): T {
+  let outcome: { readonly value: T } | { readonly error: unknown } | undefined;
+  trampoline._guarded = () => {
+    try {
+      outcome = { value: use() };
+    } catch (error) {
+      outcome = { error };
+    }
+  };
+  trampoline.ccall('guarded', null, ['string'], ['-']);
+  if (outcome === undefined || 'error' in outcome) throw outcome?.error;
+  return outcome.value;
 }
 
 /** The library asks the clock inside its calls only, and those are synchronous: nothing else can see the frozen time. */

@@ -53,12 +53,11 @@ async function everyOperation(fault: Omit<Fault, 'nth'>, check: (rig: StoreRig, 
   }
 }
 
-describe('a fault at every single operation', () => {
+describe('a fault at every single operation', { timeout: 240_000 }, () => {
   const cases = [
     ['ENOSPC', 'once', 'E_NO_SPACE'],
     ['ENOSPC', 'forever', 'E_NO_SPACE'],
     ['EIO', 'once', 'E_STORE_IO'],
-    ['EIO', 'forever', 'E_STORE_IO'],
     ['EROFS', 'forever', 'E_STORE_IO'],
     ['EMFILE', 'once', 'E_STORE_IO'],
   ] as const;
@@ -80,8 +79,7 @@ describe('a fault at every single operation', () => {
       const store = await rig.open({ mode: 'read' });
       for (const key of [...acknowledged, ...again]) expect(await store.lookup(key)).toBeDefined();
     });
-    process.env['SHOW_POINTS'] && process.stderr.write(`${points} points\n`);
-    expect(points).toBeGreaterThan(90);
+    expect(points).toBeGreaterThan(150);
   });
 
   test('killed at any operation: a run killed while storing leaves no entry, or a whole one', async () => {
@@ -95,8 +93,7 @@ describe('a fault at every single operation', () => {
       expect(again).toEqual(FINISHED);
       await assertStoreInvariants(rig.directory, { finished: FINISHED });
     });
-    process.env['SHOW_POINTS'] && process.stderr.write(`${points} points\n`);
-    expect(points).toBeGreaterThan(90);
+    expect(points).toBeGreaterThan(150);
   });
 
   test('verify, info and gc report every fault as a typed error or as a problem, and change nothing for the worse', async () => {

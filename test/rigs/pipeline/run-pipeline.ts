@@ -16,6 +16,8 @@ export interface RunRequest extends Partial<Pick<ExecuteOptions, 'cpus' | 'jobs'
   readonly workerEntry: string;
   readonly set?: readonly string[];
   readonly versions?: Readonly<Record<string, number>>;
+  /** what the workers were built with, where that differs from what was planned */
+  readonly workerVersions?: Readonly<Record<string, number>>;
   readonly mode?: 'off' | 'read' | 'read-write';
   readonly env?: NodeJS.ProcessEnv;
   readonly onEvent?: (event: RunEvent) => void;
@@ -45,7 +47,7 @@ export async function runPipeline(request: RunRequest): Promise<RunResult> {
   const store = await openStore(request.storeDirectory, { mode: request.mode ?? 'read-write' });
   const pool = createWorkerPool({
     workerEntry: request.workerEntry,
-    env: { ...process.env, ...request.env, PIPELINE_RIG: control.folder, PIPELINE_RIG_VERSIONS: JSON.stringify(versions) },
+    env: { ...process.env, ...request.env, PIPELINE_RIG: control.folder, PIPELINE_RIG_VERSIONS: JSON.stringify(request.workerVersions ?? versions) },
   });
   const events: RunEvent[] = [];
   try {
