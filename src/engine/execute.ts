@@ -21,6 +21,8 @@ import { RunJournal, type RunSummary } from './run-journal.js';
 import { performStage } from './perform-stage.js';
 import { publishedFiles } from './published-files.js';
 import type { FinalStage, KeyedStage, RunContents } from './run-state.js';
+import { nodeFs } from './store/fs-port.js';
+import { withStoreErrors } from './store/io-errors.js';
 import type { Store } from './store/store.js';
 import { Past } from './why.js';
 
@@ -49,14 +51,12 @@ export interface ExecuteOptions {
   readonly software?: Readonly<Record<string, string>>;
 }
 
-/** Never rejects for a stage's failure: that is in the summary. Errors: what opening the run's folder in the store may throw. */
+/** Never rejects for a stage's failure: that is in the summary. Errors: E_STORE_IO and E_NO_SPACE if the run cannot be recorded; bugs. */
 export async function execute(plan: Plan, options: ExecuteOptions): Promise<RunSummary> {
   const digests = await ExternalDigests.open(options.store.directory);
-  const journal = await RunJournal.begin(plan, options);
+  const journal = RunJournal.begin(plan, options);
   options.store.onEvent((event) => journal.emit(event));
-  const summary = await new Execution(plan, options, digests, journal).run();
-  if (options.store.mode === 'read-write') await digests.save();
-  return summary;
+  return withStoreErrors(nodeFs, 'recording the run', options.store.directory, () => new Execution(plan, options, digests, journal).run());
 }
 
 interface Node extends FinalStage {
@@ -83,6 +83,8 @@ class Execution {
   readonly #abort = new AbortController();
   /** set once nothing new may start: what is to blame */
   #stoppedBy: string | undefined;
+  /** not a stage's failure: a listener threw, or the run could not be recorded */
+  #bug: { readonly error: unknown } | undefined;
   #moving = 0;
   #allStill: () => void = () => undefined;
 
@@ -112,6 +114,7 @@ class Execution {
       for (const node of this.#nodes) this.#startIfReady(node);
       this.#rest();
       await still;
+      if (this.#bug !== undefined) throw this.#bug.error;
       for (const node of this.#nodes) if (node.state !== 'final') this.#block(node, this.#stoppedBy ?? 'an earlier failure');
       return await this.#journal.finish(signal?.aborted === true, this.#contents);
     } finally {
@@ -124,7 +127,13 @@ class Execution {
     if (!node.producers.every((producer) => producer.state === 'final' && producer.outputs !== undefined)) return;
     node.state = 'moving';
     this.#moving += 1;
-    void this.#move(node).finally(() => this.#rest());
+    void this.#move(node)
+      .catch((error: unknown) => {
+        this.#bug ??= { error };
+        this.#stop('a failure of the run itself');
+        this.#abort.abort(cancelled());
+      })
+      .finally(() => this.#rest());
   }
 
   #rest(): void {
@@ -155,6 +164,7 @@ class Execution {
     const keyed = await findKey(node, registry, this.#digests, this.#contents, {
       signal: this.#abort.signal,
       onProgress: (done, total) => this.#journal.emit({ kind: 'stage.progress', stage: name, done, total, note: 'digesting outside files' }),
+      keep: async () => store.mode === 'read-write' && this.#digests.save(),
     });
     const { key } = keyed;
     this.#journal.keyed(name, keyed);

@@ -56,8 +56,8 @@ export function buildPlan(file: PipelineFile, source: PlanSource, scope: Scope, 
       seed: stageSeed(entry, manifest, pipelineSeed, scope, diagnostics),
     });
   }
-  // Where there is a cycle nothing behind it can be decided.
-  const planned = order === undefined ? [] : settle(order, drafts, diagnostics);
+  // Where there is a cycle the plan is lost; going on in the order of the file still finds the files that are missing.
+  const planned = settle(order ?? [...drafts.keys()], drafts, diagnostics);
   if (diagnostics.failed) return undefined;
   return {
     file: source.file, source: source.source, name: file.name,

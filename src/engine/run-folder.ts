@@ -3,8 +3,8 @@
  * `materials.ndjson` (the key material of every stage that was not restored: what `explain` compares with), `logs/<stage>.log`.
  * A line that a crash has torn is left out when reading; nothing else in the store depends on this folder.
  */
-import { randomBytes } from 'node:crypto';
-import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
+import { randomInt } from 'node:crypto';
+import { closeSync, mkdirSync, openSync, renameSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { sortedJson } from './canonical.js';
 import type { RunEvent } from './events.js';
@@ -16,7 +16,6 @@ import { nodeFs } from './store/fs-port.js';
 export const RUN_FILE = 'run.json';
 export const EVENTS_FILE = 'events.ndjson';
 export const MATERIALS_FILE = 'materials.ndjson';
-const ID_BYTES = 2;
 const TEMPORARY = '.tmp-run.json';
 
 export interface MaterialLine {
@@ -25,10 +24,13 @@ export interface MaterialLine {
   readonly material: KeyMaterial;
 }
 
-/** Sorts by time, and differs between two runs of one second: `20261123-134501-9f3c` (UTC). */
+/**
+ * Sorts by time to the millisecond: `20261123-134501-0c3f` is UTC to the second, the milliseconds in three hexadecimal digits, and one random
+ * digit for runs that begin in the same millisecond (whoever makes the folder first has the id; the other tries again).
+ */
 export function newRunId(now: Date): string {
   const stamp = now.toISOString().replace(/\.\d+Z$/, '').replaceAll(/[-:]/g, '').replace('T', '-');
-  return `${stamp}-${randomBytes(ID_BYTES).toString('hex')}`;
+  return `${stamp}-${now.getUTCMilliseconds().toString(16).padStart(3, '0')}${randomInt(16).toString(16)}`;
 }
 
 export class RunFolder {
@@ -75,13 +77,26 @@ export class RunFolder {
     closeSync(file);
   }
 
-  async save(record: RunRecord): Promise<void> {
-    await publishFile(nodeFs, join(this.path, RUN_FILE), Buffer.from(`${sortedJson(record, 1)}\n`), TEMPORARY);
+  /** Whole or not at all, whatever becomes of this process; it is not worth a wait for the disk. */
+  begin(record: RunRecord): void {
+    const temporary = join(this.path, TEMPORARY);
+    writeFileSync(temporary, textOf(record));
+    renameSync(temporary, join(this.path, RUN_FILE));
   }
 
-  close(): void {
+  /** Durable when it resolves. */
+  async finish(record: RunRecord): Promise<void> {
+    this.#close();
+    await publishFile(nodeFs, join(this.path, RUN_FILE), Buffer.from(textOf(record)), TEMPORARY);
+  }
+
+  #close(): void {
     for (const stage of [...this.#logs.keys()]) this.endLog(stage);
     if (this.#materials !== undefined) closeSync(this.#materials);
     closeSync(this.#events);
   }
+}
+
+function textOf(record: RunRecord): string {
+  return `${sortedJson(record, 1)}\n`;
 }

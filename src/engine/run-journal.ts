@@ -62,12 +62,12 @@ export class RunJournal {
     this.#listener = options.onEvent;
     this.software = { ...softwareVersions(), ...options.software };
     this.#outcomes = new Map(plan.stages.map((stage) => [stage.name, outcomeOf(stage)]));
-    [this.id, this.#folder] = openFolder(options.store, this.#startedAt);
+    [this.id, this.#folder] = openFolder(options.store);
   }
 
-  static async begin(plan: Plan, options: JournalOptions): Promise<RunJournal> {
+  static begin(plan: Plan, options: JournalOptions): RunJournal {
     const journal = new RunJournal(plan, options);
-    await journal.#folder?.save({ ...journal.#record('running'), owner: currentOwner() });
+    journal.#folder?.begin({ ...journal.#record('running'), owner: currentOwner() });
     const stages = plan.stages.map(({ name, manifest }) => ({ name, type: manifest.type }));
     journal.emit({ kind: 'run.started', run: journal.id, pipeline: plan.name, file: plan.file, stages });
     return journal;
@@ -135,8 +135,7 @@ export class RunJournal {
     const record: RunRecord = { ...this.#record(outcome), ...(git === undefined ? {} : { git }) };
     this.emit({ kind: 'run.finished', run: this.id, durationMs: record.durationMs, counts, outcome });
     this.#over = true;
-    this.#folder?.close();
-    await this.#folder?.save(record);
+    await this.#folder?.finish(record);
     return {
       id: this.id,
       outcome,
@@ -178,9 +177,9 @@ export class RunJournal {
 }
 
 /** A folder under an id that nobody else has; none if the store may not be written to. */
-function openFolder(store: Store, now: Date): [id: string, folder: RunFolder | undefined] {
+function openFolder(store: Store): [id: string, folder: RunFolder | undefined] {
   for (let attempt = 1; ; attempt += 1) {
-    const id = newRunId(now);
+    const id = newRunId(new Date());
     if (store.mode !== 'read-write') return [id, undefined];
     try {
       return [id, new RunFolder(join(layoutOf(store.directory).runs, id))];

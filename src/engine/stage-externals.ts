@@ -39,7 +39,11 @@ export interface DigestOptions {
   readonly signal: AbortSignal;
   /** bytes read of all the files that have to be read; not called if all are known */
   onProgress(done: number, total: number): void;
+  /** called now and then, so that a kill does not cost hours of reading */
+  keep(): Promise<unknown>;
 }
+
+const KEEP_EVERY_MS = 10_000;
 
 /** Reads what is not known yet, one file after the other (a disk is fastest so). */
 export async function digestExternals(files: readonly ExternalFile[], digests: ExternalDigests, options: DigestOptions): Promise<KnownExternal[]> {
@@ -47,6 +51,7 @@ export async function digestExternals(files: readonly ExternalFile[], digests: E
   const total = unknown.reduce((sum, { path }) => sum + statSync(path).size, 0);
   const pending = new Set(unknown.map(({ path }) => path));
   let before = 0;
+  let kept = performance.now();
   const known: KnownExternal[] = [];
   for (const file of files) {
     options.signal.throwIfAborted();
@@ -54,7 +59,11 @@ export async function digestExternals(files: readonly ExternalFile[], digests: E
     const content = await digests.digest(file.path, pending.has(file.path) ? onBytes : undefined, options.signal);
     if (pending.delete(file.path)) before += content.size;
     known.push({ ...file, content });
+    if (performance.now() - kept < KEEP_EVERY_MS) continue;
+    await options.keep();
+    kept = performance.now();
   }
+  if (unknown.length > 0) await options.keep();
   return known;
 }
 

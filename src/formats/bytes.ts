@@ -21,6 +21,10 @@ export function formatError(path: string, what: string, details: { expected: str
   });
 }
 
+if (new Uint8Array(Uint16Array.of(1).buffer)[0] !== 1) {
+  throw new PipelineError('E_ENVIRONMENT', 'this machine is big-endian', { facts: { expected: 'a little-endian machine', found: process.arch }, hint: 'Run on x86-64 or arm64.' });
+}
+
 export interface OpenFile {
   readonly fd: number;
   readonly size: number;

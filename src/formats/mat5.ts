@@ -4,7 +4,7 @@
  * refused by name, so are Level 4 and v7.3 (HDF5) files. Every length is checked against what contains it.
  */
 import { inflateSync } from 'node:zlib';
-import { PipelineError } from '../core/errors.js';
+import type { PipelineError } from '../core/errors.js';
 import { allocate, BYTES_PER_ELEMENT, viewAs, type DType, type Shape, type TypedArrayOf } from '../core/tensor.js';
 import { formatError, holds, readExactly, swapBytes, withFile } from './bytes.js';
 import { CLASSES, ENDIAN_OFFSET, FLAG_COMPLEX, FLAG_LOGICAL, HEADER_BYTES, MI, OTHER_CLASSES, STORAGE, VERSION } from './mat5-codes.js';

@@ -6,7 +6,7 @@
 import { closeSync, createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { constants, createGunzip, gunzipSync } from 'node:zlib';
-import { PipelineError } from '../core/errors.js';
+import type { PipelineError } from '../core/errors.js';
 import { allocate, BYTES_PER_ELEMENT, sizeOf, tensor, viewAs, type DType, type Shape, type Tensor } from '../core/tensor.js';
 import { bytesOf, formatError, openForReading, readExactly, swapBytes, withFile, type OpenFile, type TypedArray } from './bytes.js';
 import { HEADER_BYTES, parseHeader, type NiftiHeader } from './nifti-header.js';

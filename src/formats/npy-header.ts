@@ -4,7 +4,7 @@
  * Source: numpy.lib.format (NumPy 1.26).
  */
 import { BYTES_PER_ELEMENT, sizeOf, type DType, type Shape } from '../core/tensor.js';
-import { PipelineError } from '../core/errors.js';
+import type { PipelineError } from '../core/errors.js';
 import { formatError } from './bytes.js';
 
 export interface NpyHeader {

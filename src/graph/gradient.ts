@@ -15,6 +15,7 @@ import { add, mul, reshape } from './layers.js';
 import { requireValue } from './names.js';
 import { stepMask } from './ops/masks.js';
 import { isOpType } from './ops/op-types.js';
+import type { PoolTies } from './ops/operator.js';
 import { OPERATORS } from './ops/table.js';
 
 export interface GradientSpec {
@@ -23,6 +24,11 @@ export interface GradientSpec {
   readonly wrt: readonly string[];
   /** name of a new input of the shape of `of` that holds the gradient by it; without it `of` must have one element */
   readonly seed?: string;
+  /**
+   * Who gets the gradient where elements of a max-pool window tie: `first` (default) is exact everywhere; `every` is the same on images without
+   * equal neighbours (noise), faster, and too large by the number of ties on constant regions.
+   */
+  readonly poolTies?: PoolTies;
 }
 
 export function gradientName(name: string): string {
@@ -58,7 +64,7 @@ export function differentiate(graph: Graph, spec: GradientSpec): Graph {
       accumulate(node.inputs[0] as string, adjoints.get(node.outputs[0] as string) as Value);
       continue;
     }
-    for (const [name, gradient] of nodeGradients(b, graph, node, adjoints, reached)) accumulate(name, gradient);
+    for (const [name, gradient] of nodeGradients(b, graph, node, adjoints, reached, spec.poolTies ?? 'first')) accumulate(name, gradient);
   }
 
   const gradients = targets.map((target) => {
@@ -91,7 +97,7 @@ function seedOf(b: GraphBuilder, of: Value, seed: string | undefined): Value {
   return of.shape.length === 0 ? one : reshape(b, one, of.shape);
 }
 
-function nodeGradients(b: GraphBuilder, graph: Graph, node: Node, adjoints: ReadonlyMap<string, Value>, reached: ReadonlySet<string>): [string, Value][] {
+function nodeGradients(b: GraphBuilder, graph: Graph, node: Node, adjoints: ReadonlyMap<string, Value>, reached: ReadonlySet<string>, poolTies: PoolTies): [string, Value][] {
   const label = node.name ?? node.outputs[0] ?? node.op;
   const rule = isOpType(node.op) ? OPERATORS[node.op].gradient : 'non-differentiable';
   if (rule === 'non-differentiable') {
@@ -107,6 +113,7 @@ function nodeGradients(b: GraphBuilder, graph: Graph, node: Node, adjoints: Read
     attributes: node.attributes,
     outputCount: outputs.length,
     emit: b,
+    poolTies,
     gradients: outputs.map((value) => adjoints.get(value.name)),
     constantOf: (value) => b.constantOf(value),
     wants: (index) => reached.has(node.inputs[index] ?? ''),

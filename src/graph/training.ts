@@ -13,6 +13,7 @@ import { GraphBuilder } from './builder.js';
 import { differentiate, gradientName } from './gradient.js';
 import type { Graph, Value } from './ir.js';
 import { add, concat, div, mul, reshape, sqrt, sub } from './layers.js';
+import type { PoolTies } from './ops/operator.js';
 import { packParameters, parameterLayout, parametersAsInputs } from './parameters.js';
 import type { ParameterSlot } from './parameters.js';
 
@@ -24,6 +25,8 @@ export interface TrainingSpec {
   readonly beta1?: number;
   readonly beta2?: number;
   readonly epsilon?: number;
+  /** see GradientSpec; `every` is right for images with noise and faster */
+  readonly poolTies?: PoolTies;
 }
 
 /** Names of the inputs (left) and outputs (right) that a step adds to those of the graph. */
@@ -46,7 +49,7 @@ export function trainingStep(graph: Graph, spec: TrainingSpec): TrainingStep {
   const initial = packParameters(graph, layout);
   const size = initial.data.length;
 
-  const gradients = differentiate(parametersAsInputs(graph, spec.parameters), { of: spec.loss, wrt: spec.parameters });
+  const gradients = differentiate(parametersAsInputs(graph, spec.parameters), { of: spec.loss, wrt: spec.parameters, poolTies: spec.poolTies ?? 'first' });
   const b = new GraphBuilder();
   const bindings: Record<string, Value> = {};
   for (const port of graph.inputs) bindings[port.name] = b.input(port.name, port.dtype, port.shape);

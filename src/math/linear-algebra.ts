@@ -22,37 +22,71 @@ function dot(a: Float64Array, aOffset: number, b: Float64Array, bOffset: number,
 }
 
 /**
+ * out[k] = Σ_{c=from}^{to−1} vector[at + c]·rows[(first + k)·n + c] for k < count, four rows at a time: the vector is read a quarter as often.
+ * @shape rows: float64 [·, n]
+ */
+function dots(vector: Float64Array, at: number, rows: Float64Array, first: number, n: number, count: number, from: number, to: number, out: Float64Array): void {
+  let k = 0;
+  for (; k + 3 < count; k += 4) {
+    const r0 = (first + k) * n;
+    const r1 = r0 + n;
+    const r2 = r1 + n;
+    const r3 = r2 + n;
+    let s0 = 0;
+    let s1 = 0;
+    let s2 = 0;
+    let s3 = 0;
+    for (let c = from; c < to; c += 1) {
+      const x = vector[at + c] as number;
+      s0 += x * (rows[r0 + c] as number);
+      s1 += x * (rows[r1 + c] as number);
+      s2 += x * (rows[r2 + c] as number);
+      s3 += x * (rows[r3 + c] as number);
+    }
+    out[k] = s0;
+    out[k + 1] = s1;
+    out[k + 2] = s2;
+    out[k + 3] = s3;
+  }
+  for (; k < count; k += 1) out[k] = dot(vector, at, rows, (first + k) * n, from, to);
+}
+
+/**
  * L⁻¹ where A = L Lᵀ with L lower triangular; only the lower triangle of A is read.
  * @shape a: float64 [n, n] symmetric positive definite; result: float64 [n, n], zero above the diagonal
  * Errors: E_DATA if a pivot is not positive (A is not positive definite in float64).
- * @source Golub & Van Loan, Matrix Computations, 4th ed., algorithm 4.2.1
+ * @source Golub & Van Loan, Matrix Computations, 4th ed., section 4.2 (by columns)
  */
 export function choleskyInverse(a: Float64Array, n: number): Float64Array {
   const lower = new Float64Array(n * n);
-  for (let i = 0; i < n; i += 1) {
-    for (let j = 0; j <= i; j += 1) {
-      const rest = (a[i * n + j] as number) - dot(lower, i * n, lower, j * n, 0, j);
-      if (i !== j) {
-        lower[i * n + j] = rest / (lower[j * n + j] as number);
-        continue;
-      }
-      if (!(rest > 0)) {
-        throw new PipelineError('E_DATA', 'matrix is not positive definite', {
-          facts: { expected: `a positive pivot in row ${i}`, found: rest },
-          hint: 'Use a larger ridge penalty: the smallest one is lost in the rounding of the Gram matrix.',
-        });
-      }
-      lower[i * n + i] = Math.sqrt(rest);
-    }
-  }
-  // Column j of the inverse, from its diagonal down: inverse[i,j] = −Σ_{k=j}^{i−1} L[i,k]·inverse[k,j] / L[i,i]; columns are kept as rows to be contiguous.
-  const columns = new Float64Array(n * n);
+  const sums = new Float64Array(n);
   for (let j = 0; j < n; j += 1) {
-    columns[j * n + j] = 1 / (lower[j * n + j] as number);
-    for (let i = j + 1; i < n; i += 1) columns[j * n + i] = -dot(lower, i * n, columns, j * n, j, i) / (lower[i * n + i] as number);
+    dots(lower, j * n, lower, j, n, n - j, 0, j, sums);
+    const pivot = (a[j * n + j] as number) - (sums[0] as number);
+    if (!(pivot > 0)) {
+      throw new PipelineError('E_DATA', 'matrix is not positive definite', {
+        facts: { expected: `a positive pivot in row ${j}`, found: pivot },
+        hint: 'Use a larger ridge penalty: the smallest one is lost in the rounding of the Gram matrix.',
+      });
+    }
+    const root = Math.sqrt(pivot);
+    lower[j * n + j] = root;
+    for (let i = j + 1; i < n; i += 1) lower[i * n + j] = ((a[i * n + j] as number) - (sums[i - j] as number)) / root;
   }
+  // inverse[i,j] = −Σ_{k=j}^{i−1} L[i,k]·inverse[k,j] / L[i,i]; columns of the inverse are kept as rows (zero before their diagonal) to be contiguous.
+  const columns = new Float64Array(n * n);
   const inverse = new Float64Array(n * n);
-  for (let j = 0; j < n; j += 1) for (let i = j; i < n; i += 1) inverse[i * n + j] = columns[j * n + i] as number;
+  for (let i = 0; i < n; i += 1) {
+    const scale = 1 / (lower[i * n + i] as number);
+    dots(lower, i * n, columns, 0, n, i, 0, i, sums);
+    for (let j = 0; j < i; j += 1) {
+      const value = -(sums[j] as number) * scale;
+      columns[j * n + i] = value;
+      inverse[i * n + j] = value;
+    }
+    columns[i * n + i] = scale;
+    inverse[i * n + i] = scale;
+  }
   return inverse;
 }
 
@@ -62,7 +96,11 @@ export function choleskyInverse(a: Float64Array, n: number): Float64Array {
  */
 export function upperTimesLowerTransposed(a: Float64Array, b: Float64Array, n: number): Float64Array {
   const out = new Float64Array(n * n);
-  for (let i = 0; i < n; i += 1) for (let j = i; j < n; j += 1) out[i * n + j] = dot(a, i * n, b, j * n, i, j + 1);
+  const sums = new Float64Array(n);
+  for (let i = 0; i < n; i += 1) {
+    dots(a, i * n, b, i, n, n - i, i, n, sums);
+    out.set(sums.subarray(0, n - i), i * n + i);
+  }
   return out;
 }
 
@@ -72,8 +110,10 @@ export function upperTimesLowerTransposed(a: Float64Array, b: Float64Array, n: n
  */
 export function downdate(a: Float64Array, u: Float64Array | undefined, shift: number, n: number): Float64Array {
   const out = new Float64Array(n * n);
+  const sums = new Float64Array(n);
   for (let i = 0; i < n; i += 1) {
-    for (let j = 0; j <= i; j += 1) out[i * n + j] = (a[i * n + j] as number) - (u === undefined ? 0 : dot(u, i * n, u, j * n, i, n));
+    if (u !== undefined) dots(u, i * n, u, 0, n, i + 1, i, n, sums);
+    for (let j = 0; j <= i; j += 1) out[i * n + j] = (a[i * n + j] as number) - (sums[j] as number);
     out[i * n + i] = (out[i * n + i] as number) + shift;
   }
   return out;

@@ -376,3 +376,16 @@ describe('cache modes', () => {
     expect(rig.files('.')).toEqual(before);
   });
 });
+
+test('an error of whoever listens ends the run instead of being lost', async () => {
+  await using rig = PipelineRig.create();
+  rig.pipeline(CHAIN);
+  const running = rig.run({
+    onEvent: (event) => {
+      if (event.kind === 'stage.ran' && event.stage === 'b') throw new RangeError('broken listener');
+    },
+  });
+  await expect(running).rejects.toThrow('broken listener');
+  expect(rig.runs('c')).toBe(0);
+  expect(rig.words((await rig.run()).summary)).toEqual({ a: 'restored', b: 'restored', c: 'ran' });
+});

@@ -141,4 +141,16 @@ describe('differentiate', () => {
     expect(Array.from(evaluate(make(false), { x }).get(gradientName('x'))?.data ?? [])).toEqual([0, 0, 0, 0, 1, 0, 0, 0]);
     expect(Array.from(evaluate(make(true), { x }).get(gradientName('x'))?.data ?? [])).toEqual([1, 0, 0, 0, 2, 1, 0, 0]);
   });
+
+  it('gives tied maxima to the first by default; `every` is the same without ties and counts each of them with ties', () => {
+    const b = new GraphBuilder();
+    const x = b.input('x', 'float32', [1, 1, 2, 2]);
+    b.output('y', L.reduceSum(b, L.maxPool2d(b, x, { kernel: 2 })));
+    const graph = b.build();
+    const gradient = (poolTies: 'first' | 'every', data: number[]): number[] => Array.from(evaluate(differentiate(graph, { of: 'y', wrt: ['x'], poolTies }), { x: plain([1, 1, 2, 2], data) }).get(gradientName('x'))?.data ?? []);
+    expect(gradient('first', [1, 3, 2, 0])).toEqual([0, 1, 0, 0]);
+    expect(gradient('every', [1, 3, 2, 0])).toEqual([0, 1, 0, 0]);
+    expect(gradient('first', [1, 3, 3, 0])).toEqual([0, 1, 0, 0]);
+    expect(gradient('every', [1, 3, 3, 0])).toEqual([0, 1, 1, 0]);
+  });
 });

@@ -28,6 +28,9 @@ interface RowTask {
 
 /** listr2's own renderer, with a way to print a line above the rows. */
 class RowsRenderer extends DefaultRenderer {
+  /** listr2 looks at stdout to decide; the rows go to stderr, which was found to be a terminal before this module was loaded */
+  static override nonTTY = true;
+
   #drawn = 0;
 
   /** listr2 keeps its log-update instance private; clearing it before printing is what keeps the rows below the lines */
@@ -129,7 +132,9 @@ export class ListRenderer implements Renderer {
       case 'run.finished':
         break;
     }
-    for (const line of this.#lines.of(event)) this.#above(line);
+    const lines = this.#lines.of(event);
+    if (lines.length > 0) this.#frame(); // what is printed as a line must not stand in a row as well
+    for (const line of lines) this.#above(line);
   }
 
   note(text: string): void {

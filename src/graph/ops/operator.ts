@@ -27,7 +27,11 @@ export interface NodeCall {
   constantOf(value: Value): Tensor | undefined;
 }
 
+/** Where several elements of a max-pool window are equal: the gradient goes to the first, as in PyTorch, or to every one of them in full. */
+export type PoolTies = 'first' | 'every';
+
 export interface GradientRequest extends NodeCall {
+  readonly poolTies: PoolTies;
   readonly emit: Emitter;
   readonly outputs: readonly Value[];
   /** gradient by each output; undefined where the objective does not depend on it */

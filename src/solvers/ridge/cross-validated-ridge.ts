@@ -21,6 +21,8 @@ export interface RidgeOptions {
   readonly folds: Int32Array;
   /** divide features by their standard deviation over the training rows (default true) */
   readonly standardize?: boolean;
+  /** share of the root mean square of all features' deviations added to each before dividing (default 0): keeps features that hardly vary small */
+  readonly scaleFloor?: number;
   /** subtract training means of features and targets (default true) */
   readonly intercept?: boolean;
   /** what is compared between penalties, as a mean over folds: negative mean squared error (default), r² about the held-out mean, or Pearson's r */
@@ -74,7 +76,7 @@ export async function crossValidatedRidge(service: TensorService, x: Tensor<'flo
   requireFinite('features', x, ['row', 'feature']);
   requireFinite('targets', y, ['row', 'target']);
   const intercept = options.intercept ?? true;
-  const scaling = { centre: intercept, scale: options.standardize ?? true };
+  const scaling = { centre: intercept, scale: options.standardize ?? true, floor: options.scaleFloor ?? 0 };
   const kind = options.score ?? 'negative-mse';
   const tile = Math.max(1, options.tile ?? DEFAULT_TILE);
   const longestTraining = rows - folds.reduce((least, fold) => Math.min(least, fold.length), rows);

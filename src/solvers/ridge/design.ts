@@ -3,10 +3,19 @@
  * Padding rows and columns are zeros: they change no product, and they let all folds share one shape and so one compiled program.
  */
 
+export interface Scaling {
+  /** subtract means */
+  readonly centre: boolean;
+  /** divide by standard deviations */
+  readonly scale: boolean;
+  /** share of the root mean square of all deviations that is added to each, so that a feature that hardly ever varies is not blown up; 0: none */
+  readonly floor: number;
+}
+
 export interface ColumnMoments {
   /** subtracted from every row; zeros without centring. float64 [feature] */
   readonly mean: Float64Array;
-  /** standard deviation over the rows (divided by n, not n − 1); 1 without scaling, 0 for a column that is constant over the rows */
+  /** standard deviation over the rows (divided by n, not n − 1) plus the floor; 1 without scaling, 0 for a column that is constant over the rows */
   readonly scale: Float64Array;
 }
 
@@ -19,18 +28,18 @@ function isConstant(x: Float32Array, width: number, rows: Int32Array, column: nu
 }
 
 /**
- * mean_j = Σ_i x_ij / n, scale_j = √(Σ_i (x_ij − mean_j)² / n), in two passes.
+ * mean_j = Σ_i x_ij / n; sd_j = √(Σ_i (x_ij − mean_j)² / n); scale_j = sd_j + floor·√(mean of sd²). In two passes.
  * @shape x: float32 [row, column]; rows: positions; mean, scale: float64 [column]
  * @source sklearn.preprocessing.StandardScaler 1.5 (constant columns are found exactly: all values equal)
  */
-export function columnMoments(x: Float32Array, width: number, rows: Int32Array, options: { readonly centre: boolean; readonly scale: boolean }): ColumnMoments {
+export function columnMoments(x: Float32Array, width: number, rows: Int32Array, { centre, scale: scaling, floor }: Scaling): ColumnMoments {
   const mean = new Float64Array(width);
   const scale = new Float64Array(width).fill(1);
-  if (!options.centre && !options.scale) return { mean, scale };
+  if (!centre && !scaling) return { mean, scale };
   const average = new Float64Array(width);
   for (const row of rows) for (let j = 0, at = row * width; j < width; j += 1, at += 1) average[j] = (average[j] as number) + (x[at] as number);
   for (let j = 0; j < width; j += 1) average[j] = (average[j] as number) / rows.length;
-  if (options.scale) {
+  if (scaling) {
     scale.fill(0);
     for (const row of rows) {
       for (let j = 0, at = row * width; j < width; j += 1, at += 1) {
@@ -44,8 +53,10 @@ export function columnMoments(x: Float32Array, width: number, rows: Int32Array, 
       const constant = deviation <= SUSPICIOUS_DEVIATION * Math.abs(average[j] as number) && isConstant(x, width, rows, j);
       scale[j] = constant ? 0 : deviation;
     }
+    const overall = Math.sqrt(scale.reduce((sum, sd) => sum + sd * sd, 0) / width);
+    for (let j = 0; j < width; j += 1) if (scale[j] !== 0) scale[j] = (scale[j] as number) + floor * overall;
   }
-  return { mean: options.centre ? average : mean, scale };
+  return { mean: centre ? average : mean, scale };
 }
 
 /**

@@ -4,7 +4,7 @@
  */
 import { tensor } from '../../core/tensor.js';
 import { factorFeeds, factorShifted, type BandForm } from './band-form.js';
-import { columnMeans, type ColumnMoments } from './design.js';
+import { columnMeans, type ColumnMoments, type Scaling } from './design.js';
 import { float64Output, type ProgramCache } from './program-cache.js';
 import { bandSolve, product, productTransposed } from './programs.js';
 import { buildSystem, type SystemShape } from './system.js';
@@ -15,7 +15,7 @@ export interface RefitTask {
   readonly targets: number;
   readonly rows: number;
   readonly shape: SystemShape;
-  readonly scaling: { readonly centre: boolean; readonly scale: boolean };
+  readonly scaling: Scaling;
   readonly alphas: Float64Array;
   /** int32 [target]: position in `alphas`, or −1 for a target that cannot be fitted */
   readonly choice: Int32Array;

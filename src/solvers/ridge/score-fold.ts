@@ -4,7 +4,7 @@
  */
 import { tensor } from '../../core/tensor.js';
 import { factorFeeds, factorShifted } from './band-form.js';
-import { centredTile, columnMeans, transposed } from './design.js';
+import { centredTile, columnMeans, transposed, type Scaling } from './design.js';
 import { float32Output, float64Output, type ProgramCache } from './program-cache.js';
 import { product, scoreTargets } from './programs.js';
 import { buildSystem, evaluationRows, type RidgeSystem, type SystemShape } from './system.js';
@@ -20,7 +20,7 @@ export interface FoldTask {
   /** rows of every fold, the held-out one among them */
   readonly folds: readonly Int32Array[];
   readonly shape: SystemShape;
-  readonly scaling: { readonly centre: boolean; readonly scale: boolean };
+  readonly scaling: Scaling;
   readonly alphas: Float64Array;
   readonly kind: ScoreKind;
   readonly tile: number;

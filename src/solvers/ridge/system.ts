@@ -5,7 +5,7 @@
  */
 import { tensor } from '../../core/tensor.js';
 import { reduceToBand, type BandForm } from './band-form.js';
-import { columnMoments, standardise, transposed, type ColumnMoments } from './design.js';
+import { columnMoments, standardise, transposed, type ColumnMoments, type Scaling } from './design.js';
 import { BAND, product, productTransposed } from './programs.js';
 import { float64Output, type ProgramCache } from './program-cache.js';
 
@@ -34,8 +34,8 @@ export function systemShape(form: RidgeForm, rows: number, features: number): Sy
   return { form, features, size: padded(form === 'dual' ? rows : features), rows: form === 'dual' ? padded(rows) : rows };
 }
 
-export async function buildSystem(programs: ProgramCache, x: Float32Array, rows: Int32Array, shape: SystemShape, options: { readonly centre: boolean; readonly scale: boolean }): Promise<RidgeSystem> {
-  const moments = columnMoments(x, shape.features, rows, options);
+export async function buildSystem(programs: ProgramCache, x: Float32Array, rows: Int32Array, shape: SystemShape, scaling: Scaling): Promise<RidgeSystem> {
+  const moments = columnMoments(x, shape.features, rows, scaling);
   const dual = shape.form === 'dual';
   const width = dual ? shape.features : shape.size;
   const design = standardise(x, shape.features, rows, moments, shape.rows, width);

@@ -22,6 +22,7 @@ export interface FitFile extends ReadoutFile {
   readonly trainingImages: readonly number[];
   readonly targets: 'repeat-mean' | 'single-trial';
   readonly standardize: boolean;
+  readonly scaleFloor: number;
   readonly score: string;
   readonly folds: number;
   readonly alphas: readonly number[];

@@ -34,6 +34,7 @@ export default defineStage({
       folds: Type.Integer({ minimum: 2, maximum: 100, default: 5, description: 'folds of the cross-validation, by image' }),
       targets: choice(['repeat-mean', 'single-trial'], { default: 'repeat-mean', description: 'responses to fit: one row an image (mean over its repeats) or one row a trial' }),
       standardize: Type.Boolean({ default: true, description: 'divide features by their standard deviation over the training rows' }),
+      scale_floor: Type.Number({ minimum: 0, maximum: 1, default: 0, description: 'added to each standard deviation, as a share of their root mean square over all features: keeps features that hardly ever vary from being blown up' }),
       score: choice(['negative-mse', 'r2', 'correlation'], { default: 'negative-mse', description: 'what is compared between penalties on held-out rows' }),
       tile: Type.Integer({ minimum: 1, default: 4096, description: 'voxels computed at a time: bounds memory' }),
     },
@@ -60,6 +61,7 @@ export default defineStage({
       alphas: expandAlphas(params.alphas),
       folds: groupedFolds(rows.nsdIds, params.folds, random.fork('folds')),
       standardize: params.standardize,
+      scaleFloor: params.scale_floor,
       score: params.score,
       tile: params.tile,
       signal,
@@ -80,7 +82,7 @@ export default defineStage({
     const trainingImages = [...new Set(rows.nsdIds)].sort((a, b) => a - b);
     writer.json(READOUT_FILES.index, {
       featureCount: p, voxelCount: v, layers: features.layers, rois: voxels.rois, trainingImages, warnings,
-      targets: params.targets, standardize: params.standardize, score: params.score, folds: params.folds, alphas: [...fit.alphas],
+      targets: params.targets, standardize: params.standardize, scaleFloor: params.scale_floor, score: params.score, folds: params.folds, alphas: [...fit.alphas],
       form: fit.form, constantFeatures: fit.constantFeatures, constantVoxels: fit.constantTargets, edgeAlphas: fit.edgeCount,
     } satisfies FitFile);
     writer.write(ALPHA_FIGURE, alphaFigure(fit));

@@ -176,6 +176,16 @@ describe('cross-validated ridge', () => {
     expect((other.weights[0] as number) * 50).toBeCloseTo(3 * (base.weights[0] as number), 4);
   });
 
+  it('adds the floor to every scale, and with it keeps the weight of a feature that hardly varies small', async () => {
+    const { x, y, folds } = planted(80, 4, [0.5], 'floor');
+    const faint = tensor('float32', x.shape, x.data.map((value, at) => (at % 4 === 0 ? value / 1000 : value)));
+    const plain = await crossValidatedRidge(service, faint, y, { alphas: [10], folds });
+    const floored = await crossValidatedRidge(service, faint, y, { alphas: [10], folds, scaleFloor: 0.1 });
+    const overall = Math.sqrt(plain.featureScale.reduce((sum, sd) => sum + sd * sd, 0) / 4);
+    plain.featureScale.forEach((sd, j) => expect(floored.featureScale[j]).toBeCloseTo(sd + 0.1 * overall, 12));
+    expect(Math.abs(floored.weights[0] as number)).toBeLessThan(0.02 * Math.abs(plain.weights[0] as number));
+  });
+
   it('reports progress up to its total and stops when its signal is aborted', async () => {
     const { x, y, folds } = planted(60, 20, [1, 1, 1], 'progress');
     const seen: [number, number][] = [];

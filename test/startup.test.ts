@@ -1,0 +1,118 @@
+/**
+ * Start-up is a feature. Each command runs as a process of its own, with a hook that records every module it loads; what must not be loaded
+ * is checked, and the milliseconds are printed (not asserted: machines differ). Needs `npm run build`.
+ */
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+const MAIN = resolve('dist/cli/main.js');
+const folder = mkdtempSync(join(tmpdir(), 'pipeline-startup-'));
+const trace = join(folder, 'trace.txt');
+const hook = join(folder, 'hook.mjs');
+
+/** One small stage that needs no data: enough to have something to restore. */
+const PIPELINE = `name: startup
+stages:
+  pictures:
+    type: stimuli.draw
+    params: { count: 8, size: 32 }
+`;
+
+interface Traced {
+  readonly stdout: string;
+  readonly ms: number;
+  /** paths below dist, and names of packages */
+  readonly loaded: readonly string[];
+}
+
+function traced(...args: string[]): Traced {
+  writeFileSync(trace, '');
+  const began = performance.now();
+  const stdout = execFileSync(process.execPath, ['--import', pathToFileURL(hook).href, MAIN, ...args], { cwd: folder, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, TRACE: trace } });
+  const ms = performance.now() - began;
+  const loaded = new Set(readFileSync(trace, 'utf8').split('\n').flatMap((path) => {
+    const inPackage = /node_modules\/((?:@[^/]+\/)?[^/]+)\/(?!.*node_modules\/)/.exec(path)?.[1];
+    // compiled validators share one helper of 20 lines with the schema compiler; the compiler itself is what must not be loaded
+    if (inPackage === 'ajv' && path.includes('/ajv/dist/runtime/')) return ['ajv/runtime'];
+    if (inPackage !== undefined) return [inPackage];
+    const ours = path.split('/dist/')[1];
+    return ours === undefined ? [] : [ours];
+  }));
+  return { stdout, ms, loaded: [...loaded].sort() };
+}
+
+/** Of a few runs: the machine may be busy. */
+function fastest(...args: string[]): number {
+  return Math.min(...[1, 2, 3].map(() => {
+    const began = performance.now();
+    execFileSync(process.execPath, [MAIN, ...args], { cwd: folder, stdio: 'ignore' });
+    return performance.now() - began;
+  }));
+}
+
+const packages = (loaded: readonly string[]): string[] => loaded.filter((name) => !name.endsWith('.js') && !name.endsWith('.cjs'));
+const stageCode = (loaded: readonly string[]): string[] => loaded.filter((name) => name.startsWith('stages/') && name !== 'stages/index.js' && !name.endsWith('externals.js') && !name.endsWith('.cjs'));
+const HEAVY = ['@sinclair/typebox', 'onnxruntime-node', 'sharp', 'h5wasm', 'listr2', 'ajv', 'd3-scale', 'd3-shape', 'd3-array'];
+
+beforeAll(() => {
+  expect(existsSync(MAIN), 'dist/cli/main.js is missing: run npm run build').toBe(true);
+  writeFileSync(join(folder, 'package.json'), '{}');
+  writeFileSync(join(folder, 'p.yaml'), PIPELINE);
+  const hooks = `import { appendFileSync } from 'node:fs'; export async function load(url, context, next) { if (url.startsWith('file:')) appendFileSync(process.env.TRACE, new URL(url).pathname + '\\n'); return next(url, context); }`;
+  writeFileSync(
+    hook,
+    `import { register, createRequire } from 'node:module'; import { appendFileSync } from 'node:fs';
+register('data:text/javascript,' + encodeURIComponent(${JSON.stringify(hooks)}));
+const { cache } = createRequire(import.meta.url);
+process.on('exit', () => appendFileSync(process.env.TRACE, Object.keys(cache).join('\\n') + '\\n'));
+`,
+  );
+});
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe('what a command loads', () => {
+  test('--help loads the command table and nothing else: no engine, no package', () => {
+    const { loaded, stdout } = traced('--help');
+    expect(stdout).toContain('EXIT CODES');
+    expect(loaded).toEqual(['cli/command-table.js', 'cli/exit-codes.js', 'cli/help-text.js', 'cli/main.js', 'cli/terminal.js']);
+  });
+
+  test('--version loads less', () => {
+    expect(traced('--version').loaded).toEqual(['cli/main.js', 'cli/package-root.js', 'cli/terminal.js']);
+  });
+
+  test('plan and validate load no stage code, no schema compiler, no native package', () => {
+    for (const command of ['plan', 'validate']) {
+      const { loaded } = traced(command, 'p.yaml');
+      expect(stageCode(loaded)).toEqual([]);
+      expect(packages(loaded).filter((name) => HEAVY.includes(name))).toEqual([]);
+      expect(loaded.filter((name) => /^(?:formats|graph|solvers|runtime|math|report)\//.test(name))).toEqual([]);
+    }
+  });
+
+  test('a run in which nothing changed loads no stage code, no native package, and no listr2 without a terminal', () => {
+    traced('run', 'p.yaml');
+    const { loaded, stdout } = traced('run', 'p.yaml');
+    expect(stdout).toContain('0 ran, 1 restored, 0 skipped, 0 failed, 0 blocked in');
+    expect(stageCode(loaded)).toEqual([]);
+    expect(packages(loaded).filter((name) => HEAVY.includes(name))).toEqual([]);
+    expect(loaded.filter((name) => /^(?:formats|graph|solvers|runtime)\//.test(name))).toEqual([]);
+  });
+});
+
+test('milliseconds of a whole process (printed, with a bare node for comparison)', () => {
+  const bare = Math.min(...[1, 2, 3].map(() => {
+    const began = performance.now();
+    execFileSync(process.execPath, ['-e', '0']);
+    return performance.now() - began;
+  }));
+  const commands = [['--help'], ['--version'], ['validate', 'p.yaml'], ['plan', 'p.yaml'], ['run', 'p.yaml']];
+  const lines = commands.map((args) => `${`pipeline ${args.join(' ')}`.padEnd(24)} ${fastest(...args).toFixed(0)} ms`);
+  process.stdout.write(`${['bare node'.padEnd(24) + ` ${bare.toFixed(0)} ms`, ...lines].join('\n')}\n`);
+  expect(lines).toHaveLength(commands.length);
+});
