@@ -23,7 +23,7 @@ export interface ExperimentDesign {
  * @source NSD data manual; `nsd_expdesign.mat` (masterordering 1×30000, subjectim 8×10000, sharedix 1×1000, stimpattern 40×12×75)
  */
 export function readExperimentDesign(path: string): ExperimentDesign {
-  const variables = readMat5(path);
+  const variables = readMat5(path, ['masterordering', 'subjectim', 'sharedix', 'stimpattern']);
   const ordering = variable(variables, path, 'masterordering');
   const images = variable(variables, path, 'subjectim');
   const shared = variable(variables, path, 'sharedix');
