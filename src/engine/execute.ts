@@ -83,8 +83,6 @@ class Execution {
   readonly #abort = new AbortController();
   /** set once nothing new may start: what is to blame */
   #stoppedBy: string | undefined;
-  /** not a stage's failure: a listener threw, or the run could not be recorded */
-  #bug: { readonly error: unknown } | undefined;
   #moving = 0;
   #allStill: () => void = () => undefined;
 
@@ -99,10 +97,13 @@ class Execution {
 
   async run(): Promise<RunSummary> {
     const { signal } = this.#options;
-    const cancel = (): void => {
-      this.#stop('cancellation');
+    const end = (by: string): void => {
+      this.#stop(by);
       this.#abort.abort(cancelled());
     };
+    const cancel = (): void => end('cancellation');
+    this.#journal.onFailure = () => end('a failure of the run itself');
+    this.#journal.throwFailure();
     if (signal?.aborted === true) cancel();
     else signal?.addEventListener('abort', cancel, { once: true });
     try {
@@ -114,7 +115,7 @@ class Execution {
       for (const node of this.#nodes) this.#startIfReady(node);
       this.#rest();
       await still;
-      if (this.#bug !== undefined) throw this.#bug.error;
+      this.#journal.throwFailure();
       for (const node of this.#nodes) if (node.state !== 'final') this.#block(node, this.#stoppedBy ?? 'an earlier failure');
       return await this.#journal.finish(signal?.aborted === true, this.#contents);
     } finally {
@@ -127,13 +128,7 @@ class Execution {
     if (!node.producers.every((producer) => producer.state === 'final' && producer.outputs !== undefined)) return;
     node.state = 'moving';
     this.#moving += 1;
-    void this.#move(node)
-      .catch((error: unknown) => {
-        this.#bug ??= { error };
-        this.#stop('a failure of the run itself');
-        this.#abort.abort(cancelled());
-      })
-      .finally(() => this.#rest());
+    void this.#move(node).finally(() => this.#rest());
   }
 
   #rest(): void {

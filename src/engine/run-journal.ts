@@ -45,6 +45,8 @@ const RUN_ID_ATTEMPTS = 20;
 export class RunJournal {
   readonly id: string;
   readonly software: Readonly<Record<string, string>>;
+  /** called once, when a listener threw or the run could not be recorded: no stage is to blame */
+  onFailure: () => void = () => undefined;
   readonly #plan: Plan;
   readonly #folder: RunFolder | undefined;
   readonly #store: Store;
@@ -54,6 +56,7 @@ export class RunJournal {
   readonly #outcomes: ReadonlyMap<string, Mutable<StageOutcome>>;
   readonly #outputs = new Map<string, Readonly<Record<string, Artifact>>>();
   #git: Promise<GitState | null> | undefined;
+  #failure: { readonly error: unknown } | undefined;
   #over = false;
 
   private constructor(plan: Plan, options: JournalOptions) {
@@ -75,8 +78,10 @@ export class RunJournal {
 
   emit(event: RunEvent): void {
     if (this.#over) return; // the store may outlive this run
-    this.#folder?.event(event, performance.now() - this.#began);
-    this.#listener?.(event);
+    this.#guard(() => {
+      this.#folder?.event(event, performance.now() - this.#began);
+      this.#listener?.(event);
+    });
   }
 
   keyed(stage: string, { key }: KeyedStage): void {
@@ -86,13 +91,13 @@ export class RunJournal {
   started(stage: PlannedStage, { key, material }: KeyedStage, reason: string): void {
     this.#git ??= gitState(dirname(this.#plan.file));
     this.#outcome(stage.name).reason = reason;
-    this.#folder?.material({ stage: stage.name, key, material });
+    this.#guard(() => this.#folder?.material({ stage: stage.name, key, material }));
     this.emit({ kind: 'stage.started', stage: stage.name, type: stage.manifest.type, key, reason });
   }
 
   listenerFor(stage: string): JobListener {
     const log = (level: 'info' | 'warning', text: string): void => {
-      this.#folder?.log(stage, level === 'warning' ? `warning: ${text}` : text);
+      this.#guard(() => this.#folder?.log(stage, level === 'warning' ? `warning: ${text}` : text));
       this.emit({ kind: 'stage.log', stage, level, text });
     };
     return {
@@ -114,7 +119,7 @@ export class RunJournal {
     const outcome = this.#outcome(stage);
     outcome.error = error;
     outcome.outputs = {};
-    if (error.stack !== undefined) this.#folder?.log(stage, error.stack);
+    this.#guard(() => error.stack !== undefined && this.#folder?.log(stage, error.stack));
   }
 
   settled(stage: string, word: StageWord, event: RunEvent): void {
@@ -130,10 +135,12 @@ export class RunJournal {
   async finish(cancelled: boolean, contents: RunContents): Promise<RunSummary> {
     const counts: Record<StageWord, number> = { ran: 0, restored: 0, skipped: 0, failed: 0, blocked: 0 };
     for (const { word } of this.#outcomes.values()) if (word !== undefined) counts[word] += 1;
-    const outcome = cancelled ? 'cancelled' : counts.failed + counts.blocked > 0 ? 'failed' : 'succeeded';
+    // Ctrl-C after the last stage has ended takes nothing away.
+    const outcome = counts.failed + counts.blocked === 0 ? 'succeeded' : cancelled ? 'cancelled' : 'failed';
     const git = await this.#git;
     const record: RunRecord = { ...this.#record(outcome), ...(git === undefined ? {} : { git }) };
     this.emit({ kind: 'run.finished', run: this.id, durationMs: record.durationMs, counts, outcome });
+    this.throwFailure();
     this.#over = true;
     await this.#folder?.finish(record);
     return {
@@ -147,6 +154,10 @@ export class RunJournal {
       outputs: this.#outputs,
       outside: new Map([...contents.outside].map(([digest, { path }]) => [digest, path])),
     };
+  }
+
+  throwFailure(): void {
+    if (this.#failure !== undefined) throw this.#failure.error;
   }
 
   #record(outcome: RunRecord['outcome']): RunRecord {
@@ -169,6 +180,17 @@ export class RunJournal {
       software: this.software,
       hardware: hardware(),
     };
+  }
+
+  /** Events come from callbacks that nobody awaits: an error there is kept for the execution to end with. */
+  #guard(work: () => unknown): void {
+    if (this.#failure !== undefined) return;
+    try {
+      work();
+    } catch (error) {
+      this.#failure = { error };
+      this.onFailure();
+    }
   }
 
   #outcome(stage: string): Mutable<StageOutcome> {

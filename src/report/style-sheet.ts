@@ -27,11 +27,12 @@ section { background: var(--card); border: 1px solid var(--line); border-radius:
 .tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(148px, 1fr)); gap: 10px; margin: 6px 0 14px; }
 .tile { background: var(--shade); border-radius: 8px; padding: 10px 12px; overflow-wrap: anywhere; }
 .tile b { display: block; font-size: 20px; line-height: 1.25; font-weight: 600; font-variant-numeric: tabular-nums; }
-.tile span { font-size: 12.5px; color: var(--muted); }
-table { border-collapse: collapse; width: 100%; font-size: 13.5px; }
+.tile span { display: block; margin-top: 2px; line-height: 1.35; font-size: 12.5px; color: var(--muted); }
+table { border-collapse: collapse; min-width: min(420px, 100%); font-size: 13.5px; }
 th { text-align: left; font-weight: 600; color: var(--muted); font-size: 12.5px; position: sticky; top: 0; background: var(--card); }
-th, td { padding: 6px 12px 6px 0; border-bottom: 1px solid var(--line); vertical-align: top; overflow-wrap: anywhere; }
-td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; overflow-wrap: normal; }
+th, td { padding: 6px 22px 6px 0; border-bottom: 1px solid var(--line); vertical-align: top; overflow-wrap: break-word; max-width: 64ch; }
+td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
+td.number { white-space: nowrap; }
 tr:last-child td { border-bottom: 0; }
 .word { display: inline-block; padding: 0 8px; border-radius: 999px; font-size: 12px; font-weight: 600; line-height: 20px; border: 1px solid currentColor; white-space: nowrap; }
 .word.ran, .word.succeeded { color: var(--ran); } .word.restored { color: var(--restored); } .word.skipped, .word.running { color: var(--skipped); }

@@ -85,6 +85,7 @@ async function writeReport(summary: RunSummary, store: Store, results: Published
 function printOutcome(summary: RunSummary, { io, options, out, err }: Invocation, file: string): void {
   io.stdout.write(`${out.bold(countsLine(summary.counts, summary.durationMs))}\n`);
   for (const { stage, error } of summary.failures) {
+    if (error.code === 'E_CANCELLED') continue; // it was asked to stop: there is nothing to look up
     const log = summary.folder === undefined ? '' : `  log: ${shortPath(join(summary.folder, 'logs', `${stage}.log`), io.cwd)}`;
     io.stderr.write(`${err.red(`${stage} failed`)}${log}\n`);
     if (error.code !== 'BUG') io.stderr.write(`  more: pipeline help ${error.code}\n`);

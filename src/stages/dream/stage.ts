@@ -8,6 +8,7 @@ import { tensor, type Tensor } from '../../core/tensor.js';
 import type { TensorProgram } from '../../core/tensor-service.js';
 import { encodePng } from '../../formats/image.js';
 import { writeNpy } from '../../formats/npy.js';
+import { percentileOfScore } from '../../math/statistics.js';
 import { readBackbone, IMAGE } from '../artifacts/backbone.js';
 import { writeDreams, type DreamEntry } from '../artifacts/dreams.js';
 import { readFeatures } from '../artifacts/features.js';
@@ -100,13 +101,13 @@ export default defineStage({
           const name = `${target.name}-${b + 1}.png`;
           outputs.dreams.write(name, await encodePng(rgb, size, size, 3));
           const response = responses[b] as number;
-          const below = predicted.reduce((count, x) => count + (x < response ? 1 : 0), 0);
+          const percentile = percentileOfScore(predicted, response);
           entries.push({
-            target: target.name, file: name, row: entries.length, response, percentile: (100 * below) / predicted.length,
+            target: target.name, file: name, row: entries.length, response, percentile,
             naturalMean: predicted.reduce((sum, x) => sum + x, 0) / predicted.length, naturalMax: predicted.reduce((most, x) => Math.max(most, x), -Infinity),
             curve: ascent.curve.map((x) => x + fold.intercept),
           });
-          sheet.push({ pixels: rgb, caption: `${target.name} ${response.toFixed(2)} p${((100 * below) / predicted.length).toFixed(1)}` });
+          sheet.push({ pixels: rgb, caption: `${target.name} ${response.toFixed(2)} p${percentile.toFixed(1)}` });
         }
         all.set(ascent.images, t * params.images * 3 * size * size);
         context.metric(`response.${target.name}`, mean(responses));

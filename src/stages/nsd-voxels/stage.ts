@@ -10,6 +10,7 @@ import type { ReportBlock } from '../../core/report-block.js';
 import { tensor } from '../../core/tensor.js';
 import { readNifti } from '../../formats/nifti.js';
 import { NpyFile, NpyWriter, writeNpy } from '../../formats/npy.js';
+import { median } from '../../math/statistics.js';
 import { imagesOf, readStimuli } from '../artifacts/stimuli.js';
 import { VOXEL_FILES, type Roi, type VoxelsFile } from '../artifacts/voxels.js';
 import { choice, defineStage } from '../define.js';
@@ -30,7 +31,8 @@ export default defineStage({
   description: [
     'Betas (int16, percent signal change × 300) are read at the voxels of the chosen regions and z-scored per voxel within each session: over all its trials (`session`, the field’s habit; label-free), over its training trials only (`session-train-only`), or not at all. Voxels without variance in some session are excluded and counted.',
     'ncsnr is recomputed as NSD defines it: σ²_noise = mean over images with exactly three trials of their unbiased variance, ncsnr = √max(0, 1 − σ²_noise)/σ_noise on z-scored betas. The published volume, where there is one, is kept beside it.',
-    'Means are over whatever repeats the loaded sessions hold; their number is stored per image.',
+    'Without z-scoring ncsnr is undefined (NaN).',
+      'Means are over whatever repeats the loaded sessions hold; their number is stored per image.',
   ].join('\n\n'),
   params: Type.Object(
     {
@@ -113,7 +115,9 @@ export default defineStage({
       out.set([at % grid[0], Math.floor(at / grid[0]) % grid[1], Math.floor(at / (grid[0] * grid[1]))], v * 3);
       return out;
     }, new Int32Array(kept.length * 3)));
-    floats(VOXEL_FILES.ncsnr, means.ncsnr);
+    // The definition takes the total variance as 1, which holds for z-scored betas only.
+    const ncsnr = params.zscore === 'none' ? means.ncsnr.map(() => NaN) : means.ncsnr;
+    floats(VOXEL_FILES.ncsnr, ncsnr);
     const published = ncsnrVolume(subject, space, betas);
     floats(VOXEL_FILES.ncsnrPublished, nsd.has(published) ? volumeAt(nsd.path(published), positions) : new Float32Array(kept.length).fill(NaN));
     const file: VoxelsFile = {
@@ -123,7 +127,7 @@ export default defineStage({
     outputs.voxels.json(VOXEL_FILES.index, file);
     context.metric('voxels', kept.length);
     context.metric('trials', trialImages.length);
-    outputs.voxels.json('report.json', report(file, means.ncsnr));
+    outputs.voxels.json('report.json', report(file, ncsnr));
   },
 });
 
@@ -166,15 +170,14 @@ function volumeAt(path: string, positions: Int32Array): Float32Array {
 }
 
 function report(file: VoxelsFile, ncsnr: Float32Array): ReportBlock[] {
-  const median = (values: number[]): number | null => {
-    const finite = values.filter(Number.isFinite).sort((a, b) => a - b);
-    return finite.length === 0 ? null : ((finite[(finite.length - 1) >> 1] as number) + (finite[finite.length >> 1] as number)) / 2;
-  };
   return [
     { kind: 'metrics', title: `Subject ${file.subject}, ${file.betas}`, values: { sessions: file.sessions, trials: file.trialCount, images: file.imageCount, voxels: file.voxelCount, 'excluded voxels': file.excluded, 'z-scoring': file.zscore } },
     {
       kind: 'table', title: 'Regions', columns: ['set', 'label', 'voxels', 'median ncsnr'],
-      rows: file.rois.filter((roi) => roi.voxels.length > 0).map((roi) => [roi.set, roi.label === null ? 'all' : roi.name, roi.voxels.length, median(roi.voxels.map((v) => ncsnr[v] as number))]),
+      rows: file.rois.filter((roi) => roi.voxels.length > 0).map((roi) => [roi.set, roi.label === null ? 'all' : roi.name, roi.voxels.length, numberOrNull(median(roi.voxels.map((v) => ncsnr[v] as number)))]),
     },
   ];
 }
+
+/** JSON knows no NaN. */
+const numberOrNull = (x: number): number | null => (Number.isNaN(x) ? null : x);

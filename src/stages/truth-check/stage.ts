@@ -7,6 +7,7 @@ import { PipelineError } from '../../core/errors.js';
 import type { ReportBlock } from '../../core/report-block.js';
 import { decodeImage } from '../../formats/image.js';
 import { readNpy } from '../../formats/npy.js';
+import { median, percentileOfScore, quantileOfSorted } from '../../math/statistics.js';
 import { ATTRIBUTION_MAPS, readAttributions } from '../artifacts/attributions.js';
 import { readDreams } from '../artifacts/dreams.js';
 import { readVoxels, type Voxels } from '../artifacts/voxels.js';
@@ -17,7 +18,7 @@ import { boxMask, shareInside } from './localisation.js';
 
 /** what a stranger would call a hit: the box labels of each area. Early voxels answer to contours anywhere. */
 const LABELS_OF_AREA: Readonly<Record<string, readonly string[]>> = { face: ['face'], body: ['body'], place: ['house', 'scene'], word: ['word'], early: [] };
-const HIGH_PERCENTILE = 99;
+const HIGH_QUANTILE = 0.99;
 
 export default defineStage({
   type: 'truth.check',
@@ -71,11 +72,11 @@ export default defineStage({
         const sorted = natural[r] as Float64Array;
         const mean = means[r] as number;
         return {
-          target: region.name, roi: region.roi, response: mean, percentile: percentile(sorted, mean),
-          natural99: sorted[Math.ceil((HIGH_PERCENTILE / 100) * sorted.length) - 1] as number, naturalMax: sorted[sorted.length - 1] as number,
+          target: region.name, roi: region.roi, response: mean, percentile: percentileOfScore(sorted, mean),
+          natural99: quantileOfSorted(sorted, HIGH_QUANTILE), naturalMax: sorted[sorted.length - 1] as number,
           largest: means.every((other, k) => k === r || other < mean),
-          passed: mean > (sorted[Math.ceil((HIGH_PERCENTILE / 100) * sorted.length) - 1] as number) && means.every((other, k) => k === r || other < mean),
-          dreams: rows.map((i) => ({ file: file.entries[i]?.file ?? '', response: each[i] as number, percentile: percentile(sorted, each[i] as number) })),
+          passed: mean > quantileOfSorted(sorted, HIGH_QUANTILE) && means.every((other, k) => k === r || other < mean),
+          dreams: rows.map((i) => ({ file: file.entries[i]?.file ?? '', response: each[i] as number, percentile: percentileOfScore(sorted, each[i] as number) })),
           others: Object.fromEntries(regions.map((other, k) => [other.name, means[k] as number])),
         };
       });
@@ -107,8 +108,8 @@ export default defineStage({
       const small = images.filter((image) => image.covered < params.largest_box);
       localised = {
         roi: file.roi, area, images,
-        withBox: images.length, withoutBox: file.entries.length - images.length, medianShare: median(images.map((image) => image.share)), medianChance: median(images.map((image) => image.covered)),
-        smallBoxes: small.length, medianShareSmall: median(small.map((image) => image.share)), medianChanceSmall: median(small.map((image) => image.covered)),
+        withBox: images.length, withoutBox: file.entries.length - images.length, medianShare: medianOrNull(images.map((image) => image.share)), medianChance: medianOrNull(images.map((image) => image.covered)),
+        smallBoxes: small.length, medianShareSmall: medianOrNull(small.map((image) => image.share)), medianChanceSmall: medianOrNull(small.map((image) => image.covered)),
       };
       if (localised.medianShare !== null) context.metric('attribution_inside', localised.medianShare);
       blocks.push({
@@ -175,14 +176,8 @@ function regionMeans(signals: Float32Array, voxelCount: number, members: readonl
   return Float64Array.from({ length: signals.length / voxelCount }, (_, i) => members.reduce((sum, v) => sum + (signals[i * voxelCount + v] as number), 0) / members.length);
 }
 
-/** share of the sorted values below x, percent */
-function percentile(sorted: Float64Array, x: number): number {
-  let below = 0;
-  while (below < sorted.length && (sorted[below] as number) < x) below += 1;
-  return (100 * below) / sorted.length;
-}
-
-function median(values: readonly number[]): number | null {
-  const sorted = values.filter(Number.isFinite).sort((a, b) => a - b);
-  return sorted.length === 0 ? null : ((sorted[(sorted.length - 1) >> 1] as number) + (sorted[sorted.length >> 1] as number)) / 2;
+/** JSON knows no NaN: nothing to take the median of is null. */
+function medianOrNull(values: readonly number[]): number | null {
+  const middle = median(values);
+  return Number.isNaN(middle) ? null : middle;
 }
