@@ -6,6 +6,7 @@
  * A damaged object is found when it is about to be read: the stage that made it runs again within the same run.
  * Must not know a stage type, a service or how anything is shown.
  */
+import { rm } from 'node:fs/promises';
 import { PipelineError, serializeError, type SerializedError } from '../core/errors.js';
 import { checkInputs } from './check-inputs.js';
 import type { RunEvent, RunEventListener, StageWord } from './events.js';
@@ -206,7 +207,7 @@ class Execution {
     this.#journal.started(node.stage, keyed, reason);
     const began = performance.now();
     const granted = { ...resources, ...this.#ledger.grant(resources) };
-    const record = await performStage({ ...node, granted, services: servicesOf(manifest, registry) }, keyed, this.#contents, {
+    const { record, checkpoint } = await performStage({ ...node, granted, services: servicesOf(manifest, registry) }, keyed, this.#contents, {
       registry,
       store,
       digests: this.#digests,
@@ -216,6 +217,7 @@ class Execution {
       software: this.#journal.software,
     });
     const stored = await store.publish(record);
+    if (checkpoint !== undefined) await rm(checkpoint, { recursive: true, force: true });
     node.outputs = record.outputs;
     node.key = keyed.key;
     node.repairing = false;

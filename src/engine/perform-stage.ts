@@ -36,8 +36,14 @@ export interface StageToPerform extends StageWithProducers {
   readonly services: Readonly<Record<string, string>>;
 }
 
+export interface PerformedStage {
+  readonly record: StageRecord;
+  /** to be removed once the record is published */
+  readonly checkpoint: string | undefined;
+}
+
 /** Errors: what the stage throws, E_STAGE_CRASHED, E_TIMEOUT, E_CANCELLED, E_OUTPUT_MISSING, E_INPUT_CHANGED, errors of the store. */
-export async function performStage(node: StageToPerform, keyed: KeyedStage, contents: RunContents, options: PerformOptions): Promise<StageRecord> {
+export async function performStage(node: StageToPerform, keyed: KeyedStage, contents: RunContents, options: PerformOptions): Promise<PerformedStage> {
   const { store, digests } = options;
   const { stage } = node;
   const began = performance.now();
@@ -64,7 +70,7 @@ export async function performStage(node: StageToPerform, keyed: KeyedStage, cont
     };
     const result = await withTimeout(stage, options.signal, (signal) => runJob(job, signal, options));
     await assertUnchanged(stage.name, [...keyed.externals, ...outside], digests);
-    return {
+    const record: StageRecord = {
       format: 1,
       key: keyed.key,
       material: keyed.material,
@@ -72,6 +78,7 @@ export async function performStage(node: StageToPerform, keyed: KeyedStage, cont
       metrics: result.metrics,
       made: { at: new Date().toISOString(), durationMs: Math.round(performance.now() - began), host: hostname(), software: options.software },
     };
+    return { record, checkpoint: result.checkpoint };
   } finally {
     await store.discardStaging(staging);
   }

@@ -2,13 +2,13 @@
  * Runs the code of one stage: builds its context, calls it, stores what it wrote. The same function serves inline stages and workers.
  * It decides nothing about keys, records or other stages, and publishes nothing.
  */
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Digest } from '../core/digest.js';
 import { PipelineError } from '../core/errors.js';
 import { Random } from '../core/random.js';
 import { FileLocator, StoredArtifact } from './artifact-reader.js';
 import { StagingWriter } from './artifact-writer.js';
+import { Checkpoint } from './checkpoint.js';
 import { memoFor } from './stage-memo.js';
 import type { StageContext, StageDefinition } from './stage.js';
 import type { Store } from './store/store.js';
@@ -36,6 +36,7 @@ export async function runStage(definition: StageDefinition, job: StageJob, host:
   );
   const metrics: Record<string, number> = {};
   const random = lazyRandom(job);
+  let checkpoint: Checkpoint | undefined;
   let lastProgress = -Infinity;
 
   const context: StageContext<never> = {
@@ -62,23 +63,27 @@ export async function runStage(definition: StageDefinition, job: StageJob, host:
     },
     signal,
     get checkpoint(): string {
-      const folder = store.checkpointFolder(job.key);
-      mkdirSync(folder, { recursive: true });
-      return folder;
+      checkpoint ??= Checkpoint.claim(store.checkpointFolder(job.key));
+      return checkpoint.state;
     },
     memo: memoFor(job, store, locator),
   };
 
-  signal.throwIfAborted();
-  await definition.run(context);
-  signal.throwIfAborted();
-  const outputs: Record<string, MadeOutput> = {};
-  for (const [port, writer] of writers) {
-    outputs[port] = await writer.finish(store);
-    if (outputs[port].files.length === 0) throw missingOutput(job, port);
+  try {
+    signal.throwIfAborted();
+    await definition.run(context);
+    signal.throwIfAborted();
+    const outputs: Record<string, MadeOutput> = {};
+    for (const [port, writer] of writers) {
+      outputs[port] = await writer.finish(store);
+      if (outputs[port].files.length === 0) throw missingOutput(job, port);
+    }
+    signal.throwIfAborted();
+    return { outputs, metrics, checkpoint: checkpoint?.folder };
+  } catch (error) {
+    checkpoint?.release();
+    throw error;
   }
-  signal.throwIfAborted();
-  return { outputs, metrics };
 }
 
 /** A manifest that is older than the code would put new bytes under old keys. */

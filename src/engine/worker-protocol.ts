@@ -53,6 +53,8 @@ export interface MadeOutput {
 export interface StageResult {
   readonly outputs: Readonly<Record<string, MadeOutput>>;
   readonly metrics: Readonly<Record<string, number>>;
+  /** what the stage kept to go on from, if anything: of no use once the result is published */
+  readonly checkpoint: string | undefined;
 }
 
 /** What a stage says while it runs. */

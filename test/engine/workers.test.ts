@@ -152,6 +152,8 @@ describe('memo', () => {
     const { summary } = await rig.run();
     expect(rig.lines('chunk')).toEqual(['chunk p', 'chunk q', 'chunk r']);
     expect(summary.record.stages[0]?.metrics).toEqual({ restored: 3 });
+    expect(rig.lines('resumed')).toEqual(['resumed m after q']);
+    expect(rig.files('checkpoints')).toEqual([]);
   });
 
   test('another version of the type never meets an old value', async () => {

@@ -2,7 +2,7 @@
  * Training batches: drawn in a seeded order, mirrored, changed in contrast and brightness, and made noisy. Strong pixel noise is what makes the
  * network's gradients mean something, and with them the dreams (reference recipe, section 6).
  */
-import { Random } from '../../core/random.js';
+import type { Random } from '../../core/random.js';
 import { CELL_CLASSES, CELLS, IMAGE_CLASSES } from './network.js';
 
 export interface LabelledPixels {

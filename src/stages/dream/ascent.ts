@@ -1,5 +1,5 @@
 /** Gradient ascent on an image's Fourier coefficients: the inner loop of a dream, without files and without a stage. */
-import { Random } from '../../core/random.js';
+import type { Random } from '../../core/random.js';
 import { tensor, type Shape, type Tensor } from '../../core/tensor.js';
 import type { TensorProgram } from '../../core/tensor-service.js';
 import { PipelineError } from '../../core/errors.js';

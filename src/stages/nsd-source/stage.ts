@@ -46,7 +46,7 @@ export default defineStage({
       const names = [...externals.keys()];
       const selection = selectNsdFiles(params, names, (name) => externals.has(name), params.root);
       for (const name of selection.files) writer.external(name, name);
-      writer.json(SELECTION, { ...selection, simulated: false });
+      writer.json(SELECTION, selection);
       writer.restrict();
       log(`${selection.files.length} files, ${selection.sessions} sessions, ${selection.format}`);
       return;
@@ -61,7 +61,7 @@ export default defineStage({
     const names = simulated.files.map((file) => file.name);
     const selection = selectNsdFiles(params, names, (name) => simulated.has(name), 'the simulated tree');
     for (const name of selection.files) writer.adopt(name, simulated.file(name));
-    writer.json(SELECTION, { ...selection, simulated: true });
+    writer.json(SELECTION, selection);
     log(`${selection.files.length} files of the simulated subject, ${selection.sessions} sessions, ${selection.format}`);
   },
 });

@@ -120,6 +120,8 @@ export function fakeDefinitions(control: Control, versions: Readonly<Record<stri
       type: 'fake.memo', version: version('fake.memo'), summary: 'Works in chunks.', params: PARAMS, inputs: TEXT_IN, outputs: TEXT_OUT, needs: [], random: false, runs: 'worker', resources: { cpus: 1, memoryMb: 10 },
       async run({ params, outputs, memo, signal, checkpoint, metric }) {
         control.log(`run ${params.label}`);
+        const state = join(checkpoint, 'state');
+        if (existsSync(state)) control.log(`resumed ${params.label} ${readFileSync(state, 'utf8')}`);
         let restored = 0;
         for (const [i, chunk] of params.chunks.entries()) {
           const entry = await memo({ chunk, pad: params.pad }, async (writer) => {
@@ -129,10 +131,10 @@ export function fakeDefinitions(control: Control, versions: Readonly<Record<stri
           if (entry.restored) restored += 1;
           if (statSync(entry.path('value')).size !== chunk.length + params.pad) throw new PipelineError('E_DATA', '"value" has another size');
           outputs.out.adopt(`chunks/${i}`, entry.file('value'));
+          writeFileSync(state, `after ${chunk}`);
           if (control.wants('hold', `${params.label}-${chunk}`)) await behave(control, `${params.label}-${chunk}`, signal);
         }
         metric('restored', restored);
-        writeFileSync(join(checkpoint, 'state'), 'half way');
         outputs.out.write('text.txt', params.chunks.join(' '));
       },
     }),
