@@ -2,6 +2,7 @@
 import { resolve } from 'node:path';
 import type { Diagnostic } from '../engine/diagnostics.js';
 import { loadPlan } from '../engine/load-plan.js';
+import { missingExternals } from '../engine/missing-externals.js';
 import type { Plan } from '../engine/plan.js';
 import { errorJson, errorText, moreHint } from './error-output.js';
 import { EXIT } from './exit-codes.js';
@@ -11,11 +12,14 @@ import { wantsColor } from './terminal.js';
 
 export type CheckedPlan = { readonly plan: Plan } | { readonly plan?: undefined; readonly exitCode: number };
 
-export function checkedPlan(invocation: Invocation, file: string): CheckedPlan {
+export async function checkedPlan(invocation: Invocation, file: string): Promise<CheckedPlan> {
   const { io, options } = invocation;
-  const { plan, diagnostics } = loadPlan(resolve(io.cwd, file), { registry: compositionOf(io).registry, set: options.set, env: io.env });
+  const { registry } = compositionOf(io);
+  const loaded = loadPlan(resolve(io.cwd, file), { registry, set: options.set, env: io.env });
+  const missing = loaded.plan === undefined ? [] : await missingExternals(loaded.plan, registry);
+  const diagnostics = [...loaded.diagnostics, ...missing];
   printDiagnostics(diagnostics, invocation);
-  if (plan !== undefined) return { plan };
+  if (loaded.plan !== undefined && missing.length === 0) return { plan: loaded.plan };
   return { exitCode: diagnostics.find(({ severity }) => severity === 'error')?.error.exitCode ?? EXIT.pipelineInvalid };
 }
 

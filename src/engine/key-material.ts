@@ -3,9 +3,10 @@
  * explaining can never disagree about a key.
  */
 import type { Digest } from '../core/digest.js';
-import type { JsonObject, JsonValue } from '../core/json.js';
+import type { JsonObject } from '../core/json.js';
 import type { PlannedStage } from './plan.js';
 import type { KeyMaterial } from './record.js';
+import { externalParameters } from './external-parameters.js';
 import type { StageManifest, StageRegistry } from './stage.js';
 
 export interface Contents {
@@ -34,10 +35,6 @@ export function servicesOf(manifest: StageManifest, registry: StageRegistry): Re
 
 /** Without the parameters that are paths of outside files: their content is in the key, so the same data elsewhere are the same key. */
 function keyedParams(params: JsonObject, manifest: StageManifest): JsonObject {
-  const properties = manifest.params['properties'] as { readonly [name: string]: JsonValue } | undefined;
-  return Object.fromEntries(Object.entries(params).filter(([name]) => !isExternal(properties?.[name])));
-}
-
-function isExternal(schema: JsonValue | undefined): boolean {
-  return typeof schema === 'object' && schema !== null && Object.hasOwn(schema, 'x-external');
+  const external = new Set(externalParameters(manifest.params).map(([name]) => name));
+  return Object.fromEntries(Object.entries(params).filter(([name]) => !external.has(name)));
 }

@@ -7,6 +7,7 @@ import { createRequire } from 'node:module';
 import type { Ajv, Options } from 'ajv';
 import type { JsonObject } from '../core/json.js';
 import type { StageManifest, StageRegistry } from './stage.js';
+import { EXTERNAL_KEYWORD } from './external-parameters.js';
 
 /** What the mapping to diagnostics needs of an error of ajv. */
 export interface SchemaError {
@@ -21,7 +22,6 @@ export interface SchemaError {
 export type SchemaValidator = (value: Record<string, unknown>) => readonly SchemaError[];
 
 /** Keyword of our own: the parameter is a path to an outside file or folder, relative to the pipeline file. */
-export const EXTERNAL_KEYWORD = 'x-external';
 
 let ajv: Ajv | undefined;
 const compiled = new WeakMap<JsonObject, SchemaValidator>();

@@ -8,6 +8,7 @@ import { PipelineError } from '../core/errors.js';
 import { checkFileName } from './artifact-name.js';
 import type { ExternalDigest, ExternalDigests } from './external-digests.js';
 import type { PlannedStage } from './plan.js';
+import { externalParameters } from './external-parameters.js';
 import type { ExternalFile, StageRegistry } from './stage.js';
 
 export interface KnownExternal extends ExternalFile {
@@ -18,9 +19,7 @@ export interface KnownExternal extends ExternalFile {
 export async function listExternals(stage: PlannedStage, registry: StageRegistry): Promise<readonly ExternalFile[]> {
   const { type } = stage.manifest;
   const module = Object.hasOwn(registry.modules, type) ? registry.modules[type] : undefined;
-  if (module?.externals === undefined) return [];
-  const list = await module.externals();
-  const files = await list(stage.params);
+  const files = module?.externals === undefined ? filesOfParameters(stage) : await (await module.externals())(stage.params);
   const seen = new Set<string>();
   for (const { name } of files) {
     checkFileName(name);
@@ -33,6 +32,22 @@ export async function listExternals(stage: PlannedStage, registry: StageRegistry
     seen.add(name);
   }
   return files;
+}
+
+/**
+ * Without a module that lists them: every parameter marked as an outside file, under the parameter's own name. A path is never in the key, so a type
+ * that takes one and lists nothing would have the same key for every content; hence this, and the refusal for folders.
+ */
+function filesOfParameters(stage: PlannedStage): ExternalFile[] {
+  return externalParameters(stage.manifest.params).flatMap(([name, kind]) => {
+    const path = stage.params[name];
+    if (typeof path !== 'string' || path === '') return [];
+    if (kind === 'file') return [{ name, path }];
+    throw new PipelineError('E_DATA', `stage type "${stage.manifest.type}" takes the folder "${name}" but does not list its files`, {
+      facts: { expected: 'a list of externals in the registry', found: 'none' },
+      hint: 'Give the stage type a module that lists the files it reads.',
+    });
+  });
 }
 
 export interface DigestOptions {

@@ -10,7 +10,8 @@ import type { Diagnostics } from './diagnostics.js';
 import { escapePointer, reportParameterErrors, unescapePointer } from './parameter-errors.js';
 import type { StageEntry } from './pipeline-file.js';
 import type { Scope } from './scope.js';
-import { EXTERNAL_KEYWORD, validatorOf } from './schema-validator.js';
+import { externalParameters } from './external-parameters.js';
+import { validatorOf } from './schema-validator.js';
 import { schemaOf } from './schema-words.js';
 import type { MapEntry, SourceNode } from './source-node.js';
 import type { StageManifest, StageRegistry } from './stage.js';
@@ -41,7 +42,7 @@ export function readParameters(entry: StageEntry, manifest: StageManifest, folde
       source: (pointer) => sourceOf(entry, pointer),
     }, diagnostics);
   }
-  for (const [name] of externalsOf(manifest)) {
+  for (const [name] of externalParameters(manifest.params)) {
     const path = params[name];
     if (typeof path === 'string' && path !== '') params[name] = resolve(folder, path);
   }
@@ -53,18 +54,9 @@ function needsNoCheck(schema: JsonObject, params: JsonObject): boolean {
   return Object.keys(params).length === 0 && Object.keys(schemaOf(schema['properties'])).length === 0;
 }
 
-function externalsOf(manifest: StageManifest): [name: string, kind: 'file' | 'directory'][] {
-  const found: [string, 'file' | 'directory'][] = [];
-  for (const [name, schema] of Object.entries(schemaOf(manifest.params['properties']))) {
-    const kind = schemaOf(schema)[EXTERNAL_KEYWORD];
-    if (kind === 'file' || kind === 'directory') found.push([name, kind]);
-  }
-  return found;
-}
-
 /** Errors: E_EXTERNAL_MISSING for each outside file or folder that is not there. An empty path means "none" and is not looked for. */
 export function checkExternals(entry: StageEntry, manifest: StageManifest, { params, spans }: StageParameters, diagnostics: Diagnostics): void {
-  for (const [name, kind] of externalsOf(manifest)) {
+  for (const [name, kind] of externalParameters(manifest.params)) {
     const path = params[name];
     if (typeof path !== 'string' || path === '') continue;
     const stats = statSync(path, { throwIfNoEntry: false });

@@ -15,10 +15,15 @@ import type { RawModel, RawNode, RawPort } from './onnx/read-model.js';
 import { emitUpgraded, NEWEST_OPSET, OLDEST_OPSET } from './onnx/upgrade.js';
 
 export interface DecodeOptions {
-  /** numbers for symbolic dimensions, e.g. { batch: 8 }; a dimension without a name is called `<input>:<axis>` */
+  /** numbers for symbolic dimensions, by name (`batch`) or by place (`<input>:<axis>`, for those without a name too) */
   readonly bind?: Readonly<Record<string, number>>;
   /** what the bytes are, for messages */
   readonly label?: string;
+}
+
+/** Inputs as the file declares them: a number, or the name of a symbolic dimension ('' if it has none), per axis. Errors: E_GRAPH for bytes that are no model. */
+export function modelInputs(bytes: Uint8Array): readonly { readonly name: string; readonly dims: readonly (number | string)[] }[] {
+  return readModel(bytes).inputs;
 }
 
 export function decodeModel(bytes: Uint8Array, options: DecodeOptions = {}): Graph {
@@ -75,8 +80,10 @@ function withOutputs(b: GraphBuilder, model: RawModel, valueOf: (name: string) =
 
 function bindShape(port: RawPort, bind: Readonly<Record<string, number>>, label: string): number[] {
   return port.dims.map((dim, axis) => {
-    const name = typeof dim === 'string' && dim !== '' ? dim : `${port.name}:${axis}`;
-    const extent = typeof dim === 'number' ? dim : Object.hasOwn(bind, name) ? bind[name] : undefined;
+    const place = `${port.name}:${axis}`;
+    const name = typeof dim === 'string' && dim !== '' ? dim : place;
+    const known = [name, place].find((candidate) => Object.hasOwn(bind, candidate));
+    const extent = typeof dim === 'number' ? dim : known === undefined ? undefined : bind[known];
     if (extent === undefined || !Number.isInteger(extent) || extent < 1) {
       throw new PipelineError('E_GRAPH', `axis ${axis} of input '${port.name}' of '${label}' has no extent`, { facts: { expected: `a positive number for '${name}'`, found: extent ?? 'a symbolic dimension' }, hint: `Bind '${name}' to a number.` });
     }

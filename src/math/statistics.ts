@@ -9,6 +9,11 @@ export function countNaN(values: ArrayLike<number>): number {
   return count;
 }
 
+/** For JSON, which knows neither NaN nor infinities: both become null. */
+export function finiteOrNull(value: number): number | null {
+  return Number.isFinite(value) ? value : null;
+}
+
 /** The values that are not NaN, ascending. @shape float64 [n − NaNs] */
 export function sortedDefined(values: ArrayLike<number>): Float64Array {
   const kept = new Float64Array(values.length - countNaN(values));

@@ -6,20 +6,26 @@ import { tensor } from '../core/tensor.js';
 import type { TensorService } from '../core/tensor-service.js';
 import { GraphBuilder } from '../graph/builder.js';
 import { encodeModel } from '../graph/encode.js';
-import { div, matMul, mul, sqrt, sub } from '../graph/layers.js';
+import { matMul, mul, sub } from '../graph/layers.js';
 
 const TILE = 2048;
 
 /**
+ * Columns have variance 1 over all images, and float32 sums of their squares are good to some 1e-7 of that times a few: a resample whose variance is below
+ * this may hold nothing but rounding, and its r would be anything.
+ */
+const LEAST_VARIANCE = 1e-5;
+
+/**
  * r[b, v] = (n·Σwxy − Σwx·Σwy)/√((n·Σwx² − (Σwx)²)(n·Σwy² − (Σwy)²)), w = counts[b, ·], n = Σw.
- * @shape predicted, measured: float32 [image, voxel]; counts: float32 [replicate, image], each row summing to the number of images; result: float32 [replicate, voxel]
- * NaN where a column or its resample has no variance.
+ * @shape predicted, measured: float32 [image, voxel]; counts: float32 [replicate, image], each row summing to the number of images; result: float32 [replicate, voxel] in [−1, 1]
+ * NaN where a column has no variance, or its resample less than LEAST_VARIANCE of the column's own.
  */
 export async function bootstrapCorrelations(service: TensorService, predicted: Float32Array, measured: Float32Array, images: number, voxels: number, counts: Float32Array, signal?: AbortSignal): Promise<Float32Array> {
   const replicates = counts.length / images;
   const out = new Float32Array(replicates * voxels);
   const width = Math.min(TILE, voxels);
-  const program = await service.compile(correlationModel(images, replicates, width), { label: 'bootstrap of correlations' });
+  const program = await service.compile(momentsModel(images, replicates, width), { label: 'bootstrap of correlations' });
   try {
     for (let from = 0; from < voxels; from += width) {
       signal?.throwIfAborted();
@@ -29,8 +35,11 @@ export async function bootstrapCorrelations(service: TensorService, predicted: F
         x: tensor('float32', [images, width], standardColumns(predicted, images, voxels, from, to, width)),
         y: tensor('float32', [images, width], standardColumns(measured, images, voxels, from, to, width)),
       };
-      const r = (await program.run(feeds))['r']?.data as Float32Array;
-      for (let b = 0; b < replicates; b += 1) out.set(r.subarray(b * width, b * width + to - from), b * voxels + from);
+      const moments = await program.run(feeds);
+      const [xx, yy, xy] = ['xx', 'yy', 'xy'].map((name) => moments[name]?.data as Float32Array) as [Float32Array, Float32Array, Float32Array];
+      for (let b = 0; b < replicates; b += 1) {
+        for (let v = from, at = b * width; v < to; v += 1, at += 1) out[b * voxels + v] = correlation(xx[at] as number, yy[at] as number, xy[at] as number);
+      }
     }
   } finally {
     await program.dispose();
@@ -38,7 +47,13 @@ export async function bootstrapCorrelations(service: TensorService, predicted: F
   return out;
 }
 
-function correlationModel(images: number, replicates: number, width: number): Uint8Array {
+function correlation(xx: number, yy: number, xy: number): number {
+  if (!(xx >= LEAST_VARIANCE && yy >= LEAST_VARIANCE)) return NaN;
+  return Math.max(-1, Math.min(1, xy / Math.sqrt(xx * yy)));
+}
+
+/** Variances xx and yy and covariance xy of every column in every replicate. @shape outputs: float32 [replicate, width] */
+function momentsModel(images: number, replicates: number, width: number): Uint8Array {
   const g = new GraphBuilder();
   const counts = g.input('counts', 'float32', [replicates, images]);
   const x = g.input('x', 'float32', [images, width]);
@@ -46,9 +61,10 @@ function correlationModel(images: number, replicates: number, width: number): Ui
   // means over the replicate rather than sums: all quantities stay of order 1
   const weights = mul(g, counts, 1 / images);
   const [mx, my] = [matMul(g, weights, x), matMul(g, weights, y)];
-  const variance = (z: typeof x, mean: typeof x) => sub(g, matMul(g, weights, mul(g, z, z)), mul(g, mean, mean));
-  const covariance = sub(g, matMul(g, weights, mul(g, x, y)), mul(g, mx, my));
-  g.output('r', div(g, covariance, sqrt(g, mul(g, variance(x, mx), variance(y, my)))));
+  const covariance = (a: typeof x, meanA: typeof x, b: typeof x, meanB: typeof x) => sub(g, matMul(g, weights, mul(g, a, b)), mul(g, meanA, meanB));
+  g.output('xx', covariance(x, mx, x, mx));
+  g.output('yy', covariance(y, my, y, my));
+  g.output('xy', covariance(x, mx, y, my));
   return encodeModel(g.build());
 }
 

@@ -6,7 +6,7 @@ import { groupedFolds } from '../../src/math/folds.js';
 import { benjaminiHochberg, permutationP } from '../../src/math/statistics-inference.js';
 import { ColumnAgreement, pearsonColumns, signedSquares } from '../../src/math/statistics-correlation.js';
 import { NcsnrAccumulator, noiseCeiling } from '../../src/math/statistics-reliability.js';
-import { countNaN, median, percentileOfScore, quantile } from '../../src/math/statistics.js';
+import { countNaN, finiteOrNull, median, percentileOfScore, quantile } from '../../src/math/statistics.js';
 import { Random } from '../../src/core/random.js';
 
 type Stored = (number | null | 'inf')[];
@@ -31,6 +31,10 @@ describe('order statistics', () => {
     expect(countNaN(values)).toBe(3);
     expect(median([NaN])).toBeNaN();
     expect(median([])).toBeNaN();
+  });
+
+  it('become null in JSON where they are not finite', () => {
+    expect([0, -2.5, NaN, Infinity, -Infinity].map(finiteOrNull)).toEqual([0, -2.5, null, null, null]);
   });
 
   it('place a score as scipy.stats.percentileofscore does', () => {

@@ -1,5 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, describe, expect, it } from 'vitest';
+import { Random } from '../../src/core/random.js';
+import { resampleCounts } from '../../src/math/bootstrap.js';
+import { pearsonColumns } from '../../src/math/statistics-correlation.js';
 import { createOnnxRuntimeService } from '../../src/runtime/onnxruntime-service.js';
 import { bootstrapCorrelations } from '../../src/solvers/index.js';
 
@@ -22,5 +25,35 @@ describe('bootstrapped correlations', () => {
       expect(Math.abs((r[b * 3] as number) - (row[0] as number))).toBeLessThan(1e-5);
       expect(Math.abs((r[b * 3 + 2] as number) - (row[2] as number))).toBeLessThan(1e-3); // adding 1000 rounds the float32 predictions themselves
     });
+  });
+
+  it('are NaN for a resample without variance and never outside [-1, 1], for a voxel that varies in one image only', async () => {
+    const [images, voxels, replicates, odd] = [60, 3, 300, 7];
+    const random = new Random('one image');
+    // Voxel 0: constant but for one image; voxel 1: equal prediction and measurement, |r| = 1; voxel 2: ordinary.
+    const predicted = Float32Array.from({ length: images * voxels }, () => random.normal(0.3, 1));
+    const measured = Float32Array.from(predicted, (value, at) => {
+      if (at % voxels === 0) return Math.floor(at / voxels) === odd ? 1.7 : 0.1;
+      return at % voxels === 1 ? value : value + random.normal();
+    });
+    const counts = resampleCounts(random, images, replicates);
+    const r = await bootstrapCorrelations(service, predicted, measured, images, voxels, counts);
+    let undrawn = 0;
+    for (let b = 0; b < replicates; b += 1) {
+      const drawn = Array.from({ length: images }, (_, i) => Array.from({ length: counts[b * images + i] as number }, () => i)).flat();
+      const written = (values: Float32Array): Float32Array => Float32Array.from(drawn.flatMap((i) => [...values.subarray(i * voxels, i * voxels + voxels)]));
+      const expected = pearsonColumns(written(predicted), written(measured), voxels);
+      if (!drawn.includes(odd)) undrawn += 1;
+      expect(Number.isNaN(r[b * voxels]), `replicate ${b}`).toBe(!drawn.includes(odd));
+      for (let v = 0; v < voxels; v += 1) {
+        const found = r[b * voxels + v] as number;
+        if (v === 0 && !drawn.includes(odd)) continue;
+        expect(Math.abs(found)).toBeLessThanOrEqual(1);
+        expect(Math.abs(found - (expected[v] as number))).toBeLessThan(1e-4);
+      }
+    }
+    // (1 - 1/60)^60 = 0.365 of the replicates
+    expect(undrawn / replicates).toBeGreaterThan(0.25);
+    expect(undrawn / replicates).toBeLessThan(0.5);
   });
 });

@@ -18,7 +18,7 @@ const SENTENCES = {
 export async function handle(invocation: Invocation): Promise<number> {
   const { args, io, options, out } = invocation;
   const [file, stage] = args as [string, string];
-  const checked = checkedPlan(invocation, file);
+  const checked = await checkedPlan(invocation, file);
   if (checked.plan === undefined) return checked.exitCode;
   const { plan } = checked;
   const { registry } = compositionOf(io);

@@ -15,7 +15,7 @@ const ANSWERS: readonly PlanAnswer[] = ['hit', 'run', 'maybe', 'skipped'];
 export async function handle(invocation: Invocation): Promise<number> {
   const { args, io, options, out } = invocation;
   const file = args[0] as string;
-  const checked = checkedPlan(invocation, file);
+  const checked = await checkedPlan(invocation, file);
   if (checked.plan === undefined) return checked.exitCode;
   const { plan } = checked;
   const { registry } = compositionOf(io);

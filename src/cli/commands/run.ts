@@ -28,7 +28,7 @@ const ALL_STAGES = '*';
 export async function handle(invocation: Invocation): Promise<number> {
   const { args, io, options } = invocation;
   const file = args[0] as string;
-  const checked = checkedPlan(invocation, file);
+  const checked = await checkedPlan(invocation, file);
   if (checked.plan === undefined) return checked.exitCode;
   const { plan } = checked;
   const force = forced(plan, options.force);

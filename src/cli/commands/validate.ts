@@ -3,11 +3,11 @@ import type { Invocation } from '../invocation.js';
 import { checkedPlan } from '../checked-plan.js';
 import { EXIT } from '../exit-codes.js';
 
-export function handle(invocation: Invocation): Promise<number> {
+export async function handle(invocation: Invocation): Promise<number> {
   const { args, io, options, out } = invocation;
   let code: number = EXIT.ok;
   for (const file of args) {
-    const checked = checkedPlan(invocation, file);
+    const checked = await checkedPlan(invocation, file);
     if (checked.plan === undefined) {
       code = Math.max(code, checked.exitCode);
       if (options.json) io.stdout.write(`${JSON.stringify({ schema: 'pipeline.validate.v1', file, valid: false })}\n`);
@@ -17,5 +17,5 @@ export function handle(invocation: Invocation): Promise<number> {
     if (options.json) io.stdout.write(`${JSON.stringify({ schema: 'pipeline.validate.v1', file, valid: true, pipeline: name, stages: stages.length })}\n`);
     else if (!options.quiet) io.stdout.write(`${out.green(out.symbol('ran'))} ${file}  ${name}, ${stages.length} ${stages.length === 1 ? 'stage' : 'stages'}\n`);
   }
-  return Promise.resolve(code);
+  return code;
 }

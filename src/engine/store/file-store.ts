@@ -137,11 +137,8 @@ export class FileStore implements Store {
     return this.#lookupIn(this.#records, key);
   }
 
-  async publish(record: StageRecord): Promise<boolean> {
-    const written = await this.#publishIn(this.#records, record);
-    const checkpoint = this.checkpointFolder(record.key);
-    if (written) await this.#guard('removing a checkpoint', checkpoint, () => this.#fs.removeTree(checkpoint));
-    return written;
+  publish(record: StageRecord): Promise<boolean> {
+    return this.#publishIn(this.#records, record);
   }
 
   lookupMemo(key: StageKey): Promise<MemoRecord | undefined> {

@@ -82,7 +82,9 @@ async function sweepCheckpoints(fs: FsPort, layout: Layout, sweep: Sweep): Promi
       const { bytes, newest } = await sizeOfTree(fs, path);
       const touchedAt = Math.max(newest, (await modifiedAt(fs, path)) ?? 0);
       if (touchedAt >= sweep.held) continue;
-      const finished = (await modifiedAt(fs, recordPath(layout.root, 'records', `${shard.name}${entry.name}` as StageKey))) !== undefined;
+      // <62 hex>.<id>, or .new-<62 hex>.<id> while it is being made
+      const key = `${shard.name}${entry.name.replace(/^\.new-/, '').replace(/\..*$/, '')}` as StageKey;
+      const finished = (await modifiedAt(fs, recordPath(layout.root, 'records', key))) !== undefined;
       if (finished || touchedAt < sweep.olderThan) await removeTree(fs, path, bytes, sweep.removed.checkpoints, sweep);
     }
   }

@@ -33,7 +33,7 @@ export interface Store {
   /** a fresh private folder on the store's file system for outputs being made; removed by `discardStaging`, or by gc if its owner died */
   createStaging(label: string): Promise<string>;
   discardStaging(path: string): Promise<void>;
-  /** folder for a key's checkpoints; survives kills; removed after success */
+  /** where a key's checkpoints begin: each run of the key has a folder of its own there (`<this>.<id>`), which survives kills and is removed after success */
   checkpointFolder(key: StageKey): string;
 
   onEvent(listener: (event: Extract<RunEvent, { kind: 'store.damaged' }>) => void): void;

@@ -29,7 +29,7 @@ export interface RidgeOptions {
   readonly score?: ScoreKind;
   /** `auto` (default): dual where rows are fewer than features */
   readonly form?: 'auto' | RidgeForm;
-  /** targets at a time (default 4096): bounds memory */
+  /** targets scored at a time (default 4096): bounds the work space, not the whole: features, targets and weights stay in memory (`ridgeBytes`) */
   readonly tile?: number;
   readonly progress?: (done: number, total: number) => void;
   readonly signal?: AbortSignal;

@@ -33,7 +33,7 @@ export interface Refit {
 /** targets solved at a time with one penalty: few enough that a rare penalty wastes little */
 const SOLVE_ROWS = 64;
 /** at most this many targets in float64 at a time, whatever the tile */
-const REFIT_TILE = 1024;
+export const REFIT_TILE = 1024;
 
 export async function refit(programs: ProgramCache, task: RefitTask): Promise<Refit> {
   const { x, y, targets, shape, choice, alphas } = task;

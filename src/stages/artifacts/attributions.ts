@@ -1,5 +1,6 @@
 /** `Attributions`: signed maps of which pixels drove a predicted response, with the completeness of each. */
 import type { ArtifactReader, ArtifactWriter } from '../../engine/stage.js';
+import type { Objective } from '../response/objective.js';
 
 export interface AttributionEntry {
   readonly nsdId: number;
@@ -15,9 +16,10 @@ export interface AttributionEntry {
   readonly completenessGap: number;
 }
 
-export interface AttributionsFile {
+/** With the objective that the maps explain. */
+export interface AttributionsFile extends Objective {
+  /** side of the maps, pixels */
   readonly size: number;
-  readonly roi: string;
   readonly baseline: string;
   readonly entries: readonly AttributionEntry[];
 }

@@ -49,6 +49,11 @@ export function readBackbone(reader: ArtifactReader): Backbone {
   return { ...reader.json<BackboneFile>(INDEX), digest: reader.digest, model: readFileSync(reader.path(MODEL)) };
 }
 
+/** Numbers for an image input whose batch, height or width is symbolic, whatever the file calls them. */
+export function inputExtents(input: string, batch: number, size: number): Record<string, number> {
+  return { [`${input}:0`]: batch, [`${input}:2`]: size, [`${input}:3`]: size };
+}
+
 /** Output name of a layer in `layerGraph`. */
 export const layerOutput = (layer: string): string => `layer:${layer}`;
 
@@ -59,7 +64,7 @@ export const layerOutput = (layer: string): string => `layer:${layer}`;
  */
 export function layerGraph(backbone: Backbone, batch: number, layers: readonly string[]): Graph {
   const { size, mean, std } = backbone.preprocessing;
-  const model = decodeModel(backbone.model, { label: backbone.name, bind: { batch } });
+  const model = decodeModel(backbone.model, { label: backbone.name, bind: inputExtents(backbone.input, batch, size) });
   const head = cut(model, layers);
   const builder = new GraphBuilder();
   const image = builder.input(IMAGE, 'float32', [batch, 3, size, size]);

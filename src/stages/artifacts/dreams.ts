@@ -1,5 +1,6 @@
 /** `Dreams`: the pictures of a dream stage with their predicted responses. */
 import type { ArtifactReader, ArtifactWriter } from '../../engine/stage.js';
+import type { Objective } from '../response/objective.js';
 
 export interface DreamEntry {
   readonly target: string;
@@ -12,14 +13,19 @@ export interface DreamEntry {
   readonly percentile: number;
   readonly naturalMean: number;
   readonly naturalMax: number;
-  /** response of the transformed views at every step */
+  /** response of this picture's view at every step */
   readonly curve: readonly number[];
+}
+
+/** What the dreams of a name were to raise. */
+export interface DreamTarget extends Objective {
+  readonly name: string;
 }
 
 export interface DreamsFile {
   /** side of the pictures, pixels */
   readonly size: number;
-  readonly targets: readonly { readonly name: string; readonly roi: string }[];
+  readonly targets: readonly DreamTarget[];
   readonly entries: readonly DreamEntry[];
 }
 

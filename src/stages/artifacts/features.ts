@@ -28,14 +28,17 @@ export interface FeatureChunk {
 }
 
 export interface FeaturesFile {
+  /** digest of the Backbone artifact they came from; null: no backbone made them */
+  readonly backbone: string | null;
   readonly layers: readonly FeatureLayer[];
-  /** ascending */
+  /** one a row, each once; in the order that the chunks were made */
   readonly nsdIds: readonly number[];
   readonly width: number;
   readonly chunks: readonly FeatureChunk[];
 }
 
 export interface Features {
+  readonly backbone: string | null;
   readonly layers: readonly FeatureLayer[];
   readonly nsdIds: Int32Array;
   /** columns: sum over layers of selected channels × grid cells; within a layer the order is channel, grid row, grid column */
@@ -49,6 +52,7 @@ export const FEATURES_INDEX = 'features.json';
 export function readFeatures(reader: ArtifactReader): Features {
   const file = reader.json<FeaturesFile>(FEATURES_INDEX);
   return {
+    backbone: file.backbone,
     layers: file.layers,
     nsdIds: Int32Array.from(file.nsdIds),
     width: file.width,
@@ -91,10 +95,10 @@ function gatherFeatures(reader: ArtifactReader, file: FeaturesFile, indices: Arr
   return out;
 }
 
-/** Positions of nsdIds among a sorted list; E_DATA naming the first image that is missing. */
-export function positionsOf(sorted: Int32Array, nsdIds: ArrayLike<number>, what: string): Int32Array {
+/** Positions of nsdIds in a list; E_DATA naming the first image that is missing. */
+export function positionsOf(list: Int32Array, nsdIds: ArrayLike<number>, what: string): Int32Array {
   const at = new Map<number, number>();
-  sorted.forEach((id, i) => at.set(id, i));
+  list.forEach((id, i) => at.set(id, i));
   return Int32Array.from({ length: nsdIds.length }, (_, i) => {
     const id = nsdIds[i] as number;
     const position = at.get(id);

@@ -3,6 +3,11 @@ import { readNpy } from '../../formats/npy.js';
 import type { ArtifactReader } from '../../engine/stage.js';
 import { PipelineError } from '../../core/errors.js';
 
+/** Classes of a cell, in the order of their numbers in cells.npy. */
+export const CELL_CLASSES = ['face', 'body', 'place', 'word', 'object', 'background', 'clutter'] as const;
+/** side of the grid of cells */
+export const CELL_GRID = 8;
+
 export const LABELLED_FILES = {
   /** uint8 [image, size, size, 3] */
   images: 'images.npy',

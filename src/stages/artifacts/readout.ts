@@ -5,6 +5,8 @@ import type { FeatureLayer } from './features.js';
 import type { Roi } from './voxels.js';
 
 export interface ReadoutFile {
+  /** digest of the Backbone artifact that the features came from; null: no backbone made them */
+  readonly backbone: string | null;
   readonly featureCount: number;
   readonly voxelCount: number;
   readonly layers: readonly FeatureLayer[];

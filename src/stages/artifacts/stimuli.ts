@@ -15,6 +15,8 @@ export interface StimulusImage {
   readonly split: Split;
   /** one of the images that every subject saw */
   readonly shared: boolean;
+  /** 0-based trial of its first showing: work done in this order stays valid when sessions are added */
+  readonly firstTrial: number;
 }
 
 export interface Stimuli {

@@ -66,6 +66,8 @@ export interface Voxels extends VoxelsFile {
     readonly session: Int32Array;
     /** float32 [count, voxel] */
     rows(start: number, count: number): Float32Array;
+    /** float32 [n, voxel] for positions among the trials */
+    gather(indices: ArrayLike<number>): Float32Array;
   };
   readonly ncsnr: Float32Array;
   readonly ncsnrPublished: Float32Array;
@@ -89,6 +91,7 @@ export function readVoxels(reader: ArtifactReader): Voxels {
       nsdIds: ints(VOXEL_FILES.trialImages),
       session: ints(VOXEL_FILES.trialSessions),
       rows: (start, count) => rowRange(reader.path(VOXEL_FILES.trials), start, count),
+      gather: (indices) => gatherRows(reader.path(VOXEL_FILES.trials), indices, width),
     },
     ncsnr: floats(VOXEL_FILES.ncsnr),
     ncsnrPublished: floats(VOXEL_FILES.ncsnrPublished),

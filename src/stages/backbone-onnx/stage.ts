@@ -3,12 +3,13 @@ import { readFileSync } from 'node:fs';
 import { Type } from '@sinclair/typebox';
 import { PipelineError } from '../../core/errors.js';
 import type { ReportBlock } from '../../core/report-block.js';
-import { decodeModel } from '../../graph/decode.js';
+import { decodeModel, modelInputs } from '../../graph/decode.js';
 import type { Graph } from '../../graph/ir.js';
-import { writeBackbone, type BackboneFile } from '../artifacts/backbone.js';
+import { inputExtents, writeBackbone, type BackboneFile } from '../artifacts/backbone.js';
 import { choice, defineStage } from '../define.js';
 
-const Colours = Type.Array(Type.Number(), { minItems: 3, maxItems: 3 });
+const COLOURS = 3;
+const Colours = Type.Array(Type.Number(), { minItems: COLOURS, maxItems: COLOURS });
 
 export default defineStage({
   type: 'backbone.onnx',
@@ -19,6 +20,7 @@ export default defineStage({
   params: Type.Object(
     {
       file: Type.String({ minLength: 1, 'x-external': 'file', description: 'the .onnx file' }),
+      name: Type.String({ default: 'onnx model', minLength: 1, description: 'what to call it in reports; the file name plays no part, so that the same model elsewhere is the same backbone' }),
       size: Type.Integer({ minimum: 8, maximum: 2048, default: 224, description: 'side of the input, pixels' }),
       crop: choice(['centre', 'none'], { default: 'centre', description: 'centre: largest centred square before resizing; none: images must be square' }),
       mean: Type.Unsafe<[number, number, number]>({ ...Colours, default: [0, 0, 0], description: 'per colour, in units of [0, 1]' }),
@@ -33,26 +35,38 @@ export default defineStage({
   runs: 'worker',
   resources: { cpus: 1, memoryMb: 2000 },
   async run({ params, outputs, externals, log }) {
-    const path = externals.get('file') as string;
-    const bytes = readFileSync(path);
-    // Shapes do not depend on the batch; 1 is the smallest that decides them.
-    const graph = decodeModel(bytes, { label: params.file, bind: { batch: 1, N: 1, batch_size: 1 } });
-    const input = graph.inputs[0];
-    if (graph.inputs.length !== 1 || input === undefined || input.shape.length !== 4 || input.shape[1] !== 3 || input.shape[2] !== params.size || input.shape[3] !== params.size) {
-      throw new PipelineError('E_GRAPH', `"${params.file}" does not take one image of this size`, {
-        facts: { expected: `one input [batch, 3, ${params.size}, ${params.size}]`, found: graph.inputs.map((port) => `${port.name} [${port.shape.join(', ')}]`).join('; ') },
-        hint: 'Set the parameter size, or export the model with one image input.',
-      });
-    }
+    const bytes = readFileSync(externals.get('file') as string);
+    const input = imageInput(bytes, params.size);
+    const graph = decodeModel(bytes, { label: params.name, bind: inputExtents(input, 1, params.size) });
     if (params.std.includes(0)) throw new PipelineError('E_OUT_OF_RANGE', 'a standard deviation of 0 cannot be divided by', { facts: { expected: 'three numbers that are not 0', found: params.std.join(', ') }, hint: 'Use 1 for a model that takes values in [0, 1].' });
     const layers = channelMaps(graph);
-    const file: BackboneFile = { name: params.file.split('/').at(-1) ?? params.file, input: input.name, preprocessing: { size: params.size, crop: params.crop, mean: params.mean, std: params.std }, layers };
+    const file: BackboneFile = { name: params.name, input, preprocessing: { size: params.size, crop: params.crop, mean: params.mean, std: params.std }, layers };
     writeBackbone(outputs.backbone, file, bytes);
     const block: ReportBlock = { kind: 'table', title: `Layers of ${file.name}`, columns: ['layer', 'channels', 'height', 'width'], rows: layers.map((layer) => [layer.name, ...layer.shape]) };
     outputs.backbone.json('report.json', [block]);
     log(`${layers.length} layers with channel maps`);
   },
 });
+
+/** Name of the one image input. Its batch must be symbolic: features, dreams and attributions run the model at batches of their own. */
+function imageInput(bytes: Uint8Array, size: number): string {
+  const inputs = modelInputs(bytes);
+  const [input] = inputs;
+  const fits = (axis: number, extent: number): boolean => typeof input?.dims[axis] === 'string' || input?.dims[axis] === extent;
+  if (inputs.length !== 1 || input?.dims.length !== 4 || !fits(1, COLOURS) || !fits(2, size) || !fits(3, size)) {
+    throw new PipelineError('E_GRAPH', 'the model does not take one image of this size', {
+      facts: { expected: `one input [batch, ${COLOURS}, ${size}, ${size}]`, found: inputs.map((port) => `${port.name} [${port.dims.map((dim) => (dim === '' ? '?' : dim)).join(', ')}]`).join('; ') || 'no input' },
+      hint: 'Set the parameter size, or export the model with one image input.',
+    });
+  }
+  if (typeof input.dims[0] === 'number') {
+    throw new PipelineError('E_GRAPH', 'the batch of the model is fixed', {
+      facts: { expected: 'a symbolic first dimension', found: input.dims[0] },
+      hint: 'Export with a dynamic batch: torch.onnx.export(…, dynamic_axes={"input": {0: "batch"}}).',
+    });
+  }
+  return input.name;
+}
 
 /** Outputs of activations (and of nodes whose result leaves the model) that are stacks of maps: what is worth extracting. */
 function channelMaps(graph: Graph): BackboneFile['layers'] {

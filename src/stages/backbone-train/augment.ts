@@ -3,7 +3,8 @@
  * network's gradients mean something, and with them the dreams (reference recipe, section 6).
  */
 import type { Random } from '../../core/random.js';
-import { CELL_CLASSES, CELLS, IMAGE_CLASSES } from './network.js';
+import { CELL_CLASSES, CELL_GRID } from '../artifacts/labelled-images.js';
+import { IMAGE_CLASSES } from './network.js';
 
 export interface LabelledPixels {
   /** uint8 [image, size, size, 3] */
@@ -69,7 +70,7 @@ export class Augmenter {
     const plane = size * size;
     const out = new Float32Array(count * 3 * plane);
     const imageTargets = new Float32Array(count * IMAGE_CLASSES.length);
-    const cellTargets = new Float32Array(count * CELL_CLASSES.length * CELLS * CELLS);
+    const cellTargets = new Float32Array(count * CELL_CLASSES.length * CELL_GRID * CELL_GRID);
     for (let b = 0; b < count; b += 1) {
       const index = indices[b] as number;
       const label = labels[index] as number;
@@ -90,10 +91,10 @@ export class Augmenter {
         }
       }
       imageTargets[b * IMAGE_CLASSES.length + label] = 1;
-      for (let i = 0; i < CELLS; i += 1) {
-        for (let j = 0; j < CELLS; j += 1) {
-          const kind = cells[(index * CELLS + i) * CELLS + (flip ? CELLS - 1 - j : j)] as number;
-          cellTargets[((b * CELL_CLASSES.length + kind) * CELLS + i) * CELLS + j] = 1;
+      for (let i = 0; i < CELL_GRID; i += 1) {
+        for (let j = 0; j < CELL_GRID; j += 1) {
+          const kind = cells[(index * CELL_GRID + i) * CELL_GRID + (flip ? CELL_GRID - 1 - j : j)] as number;
+          cellTargets[((b * CELL_CLASSES.length + kind) * CELL_GRID + i) * CELL_GRID + j] = 1;
         }
       }
     }

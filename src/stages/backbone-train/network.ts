@@ -6,14 +6,11 @@ import type { Random } from '../../core/random.js';
 import { tensor, type Tensor } from '../../core/tensor.js';
 import type { GraphBuilder } from '../../graph/builder.js';
 import type { Value } from '../../graph/ir.js';
+import { CELL_CLASSES, CELL_GRID } from '../artifacts/labelled-images.js';
 import { add, conv2d, gather, logSoftmax, logSumExp, maxPool2d, mul, reduceSum, relu, reshape } from '../../graph/layers.js';
 
-/** classes of an 8×8 cell, in order; the label files of stimuli.draw use the same */
-export const CELL_CLASSES = ['face', 'body', 'place', 'word', 'object', 'background', 'clutter'] as const;
 /** the cell classes that an image as a whole can have: all but background */
 export const IMAGE_CLASSES = [0, 1, 2, 3, 4, 6] as const;
-/** side of the grid of cells */
-export const CELLS = 8;
 
 interface ConvLayer {
   readonly name: string;
@@ -74,7 +71,7 @@ export function network(builder: GraphBuilder, image: Value, weights: ReadonlyMa
 export function imageLogits(builder: GraphBuilder, cells: Value): Value {
   const batch = cells.shape[0] as number;
   const classes = gather(builder, cells, builder.ints([...IMAGE_CLASSES]), 1);
-  return logSumExp(builder, reshape(builder, classes, [batch, IMAGE_CLASSES.length, CELLS * CELLS]), [2], false);
+  return logSumExp(builder, reshape(builder, classes, [batch, IMAGE_CLASSES.length, CELL_GRID * CELL_GRID]), [2], false);
 }
 
 /**
@@ -85,5 +82,5 @@ export function loss(builder: GraphBuilder, cells: Value, imageTargets: Value, c
   const batch = cells.shape[0] as number;
   const imagePart = reduceSum(builder, mul(builder, logSoftmax(builder, imageLogits(builder, cells), 1), imageTargets));
   const cellPart = reduceSum(builder, mul(builder, logSoftmax(builder, cells, 1), cellTargets));
-  return add(builder, mul(builder, imagePart, -1 / batch), mul(builder, cellPart, -cellWeight / (batch * CELLS * CELLS)), 'loss');
+  return add(builder, mul(builder, imagePart, -1 / batch), mul(builder, cellPart, -cellWeight / (batch * CELL_GRID * CELL_GRID)), 'loss');
 }

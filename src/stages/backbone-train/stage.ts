@@ -10,10 +10,10 @@ import type { Graph } from '../../graph/ir.js';
 import { div, sub } from '../../graph/layers.js';
 import { trainingStep } from '../../graph/training.js';
 import { writeBackbone, type Preprocessing } from '../artifacts/backbone.js';
-import { readLabelledImages } from '../artifacts/labelled-images.js';
+import { CELL_CLASSES, CELL_GRID, readLabelledImages } from '../artifacts/labelled-images.js';
 import { defineStage } from '../define.js';
 import { Augmenter } from './augment.js';
-import { CELL_CLASSES, CELLS, CONV_LAYERS, HEAD, IMAGE_CLASSES, imageLogits, initialWeights, loss, network } from './network.js';
+import { CONV_LAYERS, HEAD, IMAGE_CLASSES, imageLogits, initialWeights, loss, network } from './network.js';
 import { FEEDS, train } from './train.js';
 
 /** the model sees (x − ½)/¼. @source reference recipe, section 3 */
@@ -104,7 +104,7 @@ function lossGraph(batch: number, weights: ReadonlyMap<string, Tensor>, cellWeig
   const builder = new GraphBuilder();
   const images = builder.input(FEEDS.images, 'float32', [batch, 3, SIZE, SIZE]);
   const imageTargets = builder.input(FEEDS.imageTargets, 'float32', [batch, IMAGE_CLASSES.length]);
-  const cellTargets = builder.input(FEEDS.cellTargets, 'float32', [batch, CELL_CLASSES.length, CELLS, CELLS]);
+  const cellTargets = builder.input(FEEDS.cellTargets, 'float32', [batch, CELL_CLASSES.length, CELL_GRID, CELL_GRID]);
   const cells = network(builder, normalise(builder, images), weights);
   builder.output('loss', loss(builder, cells, imageTargets, cellTargets, cellWeight));
   return builder.build();
@@ -139,14 +139,14 @@ async function measureAccuracy(
     const logits = result['cells']?.data as Float32Array;
     chunk.forEach((index, b) => {
       if (largest(classes, b * IMAGE_CLASSES.length, IMAGE_CLASSES.length, 1) === data.labels[index]) rightImages += 1;
-      const plane = CELLS * CELLS;
+      const plane = CELL_GRID * CELL_GRID;
       for (let cell = 0; cell < plane; cell += 1) {
         if (largest(logits, b * CELL_CLASSES.length * plane + cell, CELL_CLASSES.length, plane) === data.cells[index * plane + cell]) rightCells += 1;
       }
     });
   }
   await program.dispose();
-  return { images: rightImages / held.length, cells: rightCells / (held.length * CELLS * CELLS) };
+  return { images: rightImages / held.length, cells: rightCells / (held.length * CELL_GRID * CELL_GRID) };
 }
 
 function largest(values: Float32Array, from: number, count: number, stride: number): number {

@@ -80,7 +80,8 @@ export async function train(
       sum += loss;
       context.progress(t + 1, total, `loss ${loss.toFixed(3)}`);
     }
-    losses.push(sum / perEpoch);
+    // Rounded as the checkpoint keeps it: a resumed run reports the very same numbers.
+    losses.push(Math.fround(sum / perEpoch));
     context.log(`epoch ${epoch + 1} of ${epochs}: mean loss ${(sum / perEpoch).toFixed(4)}`);
     if (epoch + 1 < epochs) writeCheckpoint(context.checkpoint, epoch + 1, state, losses);
   }
@@ -105,7 +106,7 @@ interface State {
   readonly moment2: Float32Array;
 }
 
-/** One file, renamed when it is whole: weights, moments and the losses so far (float32 is exact for what is resumed; losses are only shown). */
+/** One file, renamed when it is whole: weights, moments and the losses so far (all of them float32). */
 function writeCheckpoint(folder: string, epoch: number, state: State, losses: readonly number[]): void {
   mkdirSync(folder, { recursive: true });
   const size = state.parameters.length;

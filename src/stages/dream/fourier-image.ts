@@ -34,8 +34,9 @@ export class FourierImage {
   readonly #im: Float64Array;
   readonly #plane: Float64Array;
 
-  constructor(count: number, height: number, width: number, decay: number, random: Random) {
-    this.count = count;
+  /** @param starts one stream an image, for its first coefficients: an image does not depend on how many others there are */
+  constructor(starts: readonly Random[], height: number, width: number, decay: number) {
+    this.count = starts.length;
     this.height = height;
     this.width = width;
     this.#plan = new RealInverse2d(height, width);
@@ -50,9 +51,12 @@ export class FourierImage {
       }
     }
     const cells = height * columns;
-    this.parameters = new Float64Array(count * CHANNELS * 2 * cells);
-    for (let i = 0; i < this.parameters.length; i += 1) this.parameters[i] = random.normal(0, INITIAL_SD);
-    this.#plain = new Float64Array(count * CHANNELS * height * width);
+    const perImage = CHANNELS * 2 * cells;
+    this.parameters = new Float64Array(this.count * perImage);
+    starts.forEach((start, n) => {
+      for (let i = n * perImage; i < (n + 1) * perImage; i += 1) this.parameters[i] = start.normal(0, INITIAL_SD);
+    });
+    this.#plain = new Float64Array(this.count * CHANNELS * height * width);
     this.#rgb = new Float32Array(this.#plain.length);
     this.#re = new Float64Array(cells);
     this.#im = new Float64Array(cells);

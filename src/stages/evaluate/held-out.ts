@@ -3,6 +3,7 @@
  * Voxels, features and readout must belong together; nothing is matched by position on trust.
  */
 import { PipelineError } from '../../core/errors.js';
+import { requireOwnFeatures } from '../artifacts/belonging.js';
 import { positionsOf, type Features } from '../artifacts/features.js';
 import { imagesOf, type Stimuli } from '../artifacts/stimuli.js';
 import type { Readout } from '../artifacts/readout.js';
@@ -54,14 +55,7 @@ export function heldOut(stimuli: Stimuli, features: Features, voxels: Voxels, re
 }
 
 function requireMatch(features: Features, voxels: Voxels, readout: Readout): void {
-  const layout = (layers: readonly { readonly name: string; readonly offset: number; readonly channels: readonly number[]; readonly grid: readonly number[] }[]): string =>
-    JSON.stringify(layers.map(({ name, offset, channels, grid }) => [name, offset, channels, grid]));
-  if (readout.featureCount !== features.width || layout(readout.layers) !== layout(features.layers)) {
-    throw new PipelineError('E_DATA', 'the readout was fitted on other features', {
-      facts: { expected: `${readout.featureCount} features of ${readout.layers.map((layer) => layer.name).join(', ')}`, found: `${features.width} features of ${features.layers.map((layer) => layer.name).join(', ')}` },
-      hint: 'Connect the features that the readout was fitted on.',
-    });
-  }
+  requireOwnFeatures(readout, features);
   if (readout.voxelCount !== voxels.voxelCount || JSON.stringify(readout.rois) !== JSON.stringify(voxels.rois)) {
     throw new PipelineError('E_DATA', 'the readout was fitted on other voxels', {
       facts: { expected: `${readout.voxelCount} voxels in ${readout.rois.length} regions`, found: `${voxels.voxelCount} voxels in ${voxels.rois.length} regions` },

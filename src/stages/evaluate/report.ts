@@ -1,11 +1,20 @@
 /** The evaluation for a reader: headline figures, a table of regions, and two figures. */
 import type { ReportBlock } from '../../core/report-block.js';
 import { barChart, scatter } from '../../report/figures/index.js';
+import type { Roi } from '../artifacts/voxels.js';
 import type { Scores } from './score-voxels.js';
 import type { RegionPair } from './tables.js';
 
 export const REGION_FIGURE = 'scores.svg';
 export const CEILING_FIGURE = 'noise-ceiling.svg';
+
+/** more groups of bars than this cannot be told apart at the width of a page */
+const MOST_GROUPS = 20;
+
+/** All regions, or only the unions of the sets when all are too many for one figure. */
+export function roisDrawn(rois: readonly Roi[]): readonly Roi[] {
+  return rois.length <= MOST_GROUPS ? rois : rois.filter((roi) => roi.label === null);
+}
 
 export function regionFigure(regions: readonly RegionPair[], level: number): string {
   return barChart({
@@ -36,6 +45,10 @@ export function ceilingFigure(scores: Scores): string {
 export interface Headline {
   readonly whole: RegionPair;
   readonly regions: readonly RegionPair[];
+  /** regions without voxels, left out of `regions` */
+  readonly emptyRegions: number;
+  /** how many of `regions` the figure shows */
+  readonly drawn: number;
   readonly images: number;
   readonly unseen: number;
   readonly trials: number;
@@ -46,7 +59,7 @@ export interface Headline {
   readonly chance: { readonly median: number; readonly high: number };
 }
 
-export function evaluationReport({ whole, regions, images, unseen, trials, threshold, level, replicates, chance }: Headline): readonly ReportBlock[] {
+export function evaluationReport({ whole, regions, emptyRegions, drawn, images, unseen, trials, threshold, level, replicates, chance }: Headline): readonly ReportBlock[] {
   const { means, trials: single } = whole;
   const round = (value: number): number | null => (Number.isFinite(value) ? Number(value.toPrecision(4)) : null);
   const range = (low: number, high: number): string | null => (Number.isFinite(low) ? `${low.toFixed(3)} … ${high.toFixed(3)}` : null);
@@ -55,7 +68,7 @@ export function evaluationReport({ whole, regions, images, unseen, trials, thres
       kind: 'metrics',
       title: 'Held-out prediction, all voxels',
       values: {
-        'test images': images, 'test images without a response': unseen, 'single trials': trials, voxels: means.voxels,
+        'test images': images, 'test images without a response': unseen, 'single trials': trials, voxels: means.voxels, 'regions without voxels': emptyRegions,
         'median r (repeat mean)': round(means.r.median), 'median r² (repeat mean)': round(means.r2.median), 'median r²/NC (repeat mean)': round(means.normalised.median),
         'median r (single trial)': round(single.r.median), 'median r²/NC (single trial)': round(single.normalised.median),
         'voxels without a defined r': means.r.undefined, [`voxels with a noise ceiling below ${threshold}`]: means.belowCeiling, 'share of r²/NC above 1': round(means.aboveOne),
@@ -63,7 +76,7 @@ export function evaluationReport({ whole, regions, images, unseen, trials, thres
         'share of voxels with q ≤ 0.05': round(means.significant), 'median r of shuffled images': round(chance.median), 'its 97.5th percentile': round(chance.high),
       },
     },
-    { kind: 'figure', title: 'Regions', file: REGION_FIGURE, caption: `Medians over voxels with ${Math.round(level * 100)} % intervals from ${replicates} bootstrap samples of the ${images} test images.` },
+    { kind: 'figure', title: 'Regions', file: REGION_FIGURE, caption: `Medians over voxels with ${Math.round(level * 100)} % intervals from ${replicates} bootstrap samples of the ${images} test images.${drawn < regions.length ? ` Only the ${drawn} unions of sets are drawn, of ${regions.length} regions.` : ''}` },
     {
       kind: 'table',
       title: 'Regions (repeat mean; single trial beside)',

@@ -7,20 +7,20 @@ import { tensor } from '../../core/tensor.js';
 import { writeNpy } from '../../formats/npy.js';
 import { resampleCounts } from '../../math/bootstrap.js';
 import { benjaminiHochberg, permuteRows } from '../../math/statistics-inference.js';
-import { median, quantile } from '../../math/statistics.js';
+import { finiteOrNull, median, quantile } from '../../math/statistics.js';
 import { bootstrapCorrelations, predictTargets } from '../../solvers/index.js';
 import { readFeatures } from '../artifacts/features.js';
 import { readReadout } from '../artifacts/readout.js';
 import { readStimuli } from '../artifacts/stimuli.js';
-import { readVoxels } from '../artifacts/voxels.js';
+import { readVoxels, type Roi } from '../artifacts/voxels.js';
 import { choice, defineStage } from '../define.js';
 import { readFitFacts } from '../readout-ridge/fit-files.js';
 import { roiName } from '../response/functional.js';
 import { heldOut } from './held-out.js';
-import { CEILING_FIGURE, ceilingFigure, evaluationReport, REGION_FIGURE, regionFigure } from './report.js';
+import { CEILING_FIGURE, ceilingFigure, evaluationReport, REGION_FIGURE, regionFigure, roisDrawn } from './report.js';
 import { scoreRegion, type Region } from './score-regions.js';
 import { meanTrainingResponse, scoreMeans, scoreTrials } from './score-voxels.js';
-import { definedOrNull, regionCsv, regionJson, voxelCsv } from './tables.js';
+import { regionJson, writeRegionCsv, writeVoxelCsv } from './tables.js';
 
 /** upper end of a central 95 % range */
 const CHANCE_QUANTILE = 0.975;
@@ -32,7 +32,7 @@ export default defineStage({
   description: [
     'For every voxel, over the test images that were recorded: Pearson r between prediction and mean over repeats; r² with the sign of r; the noise ceiling NC = ncsnr²/(ncsnr² + mean(1/n)) with n the repeats actually averaged; r²/NC. The same against single trials (n = 1), apart. R² = 1 − SSE/SST of the prediction itself, and of the baseline that predicts the mean training response (whose r is not defined).',
     'A voxel without variance has no r: it is NaN and counted, never 0. Voxels with NC below `min_noise_ceiling` (or without a known one) have no r²/NC and are counted; values above 1 are kept and their share is reported.',
-    'Regions: medians over voxels with percentile intervals from a bootstrap over images (repeat means). Permutations shuffle the images, all voxels alike: p = (1 + b)/(1 + m), adjusted over voxels by Benjamini and Hochberg.',
+    'Regions: medians over voxels with percentile intervals from a bootstrap over images (repeat means). A region without voxels has no scores: it is counted and left out. With many regions the figure shows the unions of the sets; rois.csv has all. Permutations shuffle the images, all voxels alike: p = (1 + b)/(1 + m), adjusted over voxels by Benjamini and Hochberg.',
   ].join('\n\n'),
   params: Type.Object(
     {
@@ -94,23 +94,26 @@ export default defineStage({
 
     const score = (region: Region) => ({ means: scoreRegion(region, means, threshold, replicates, adjusted), trials: scoreRegion(region, trials, threshold, undefined, new Float64Array(0)) });
     const whole = score({ name: 'all voxels', voxels: Array.from({ length: width }, (_, v) => v) });
-    const regions = voxels.rois.map((roi) => score({ name: roiName(roi), voxels: roi.voxels }));
+    const rois = voxels.rois.filter((roi) => roi.voxels.length > 0);
+    const regions = rois.map((roi) => score({ name: roiName(roi), voxels: roi.voxels }));
+    const emptyRegions = voxels.rois.length - rois.length;
 
     const writer = outputs.scores;
     writeNpy(writer.path('predictions.npy'), tensor('float32', [images, width], predictions));
     writeNpy(writer.path('prediction_images.npy'), tensor('int32', [images], held.nsdIds));
-    writer.write('voxels.csv', voxelCsv({ voxels, ncsnr, alpha: fit.alpha, means, trials, p, adjusted }));
-    writer.write('rois.csv', regionCsv([whole, ...regions]));
+    writeVoxelCsv(writer.path('voxels.csv'), { voxels, ncsnr, alpha: fit.alpha, means, trials, p, adjusted });
+    writeRegionCsv(writer.path('rois.csv'), [whole, ...regions]);
     const chance = { median: median(permuted.medians), high: quantile(permuted.medians, CHANCE_QUANTILE) };
     writer.json('scores.json', {
-      images, trials: trials.rows, voxels: width, ncsnr: params.ncsnr, minNoiseCeiling: threshold, interval: params.interval, bootstrap: params.bootstrap, permutations: params.permutations,
-      chance: { median: definedOrNull(chance.median), high: definedOrNull(chance.high) },
+      images, trials: trials.rows, voxels: width, emptyRegions, ncsnr: params.ncsnr, minNoiseCeiling: threshold, interval: params.interval, bootstrap: params.bootstrap, permutations: params.permutations,
+      chance: { median: finiteOrNull(chance.median), high: finiteOrNull(chance.high) },
       repeatMean: [whole, ...regions].map((pair) => regionJson(pair.means)),
       singleTrial: [whole, ...regions].map((pair) => regionJson(pair.trials)),
     });
-    writer.write(REGION_FIGURE, regionFigure([whole, ...regions], params.interval));
+    const drawn = roisDrawn(rois);
+    writer.write(REGION_FIGURE, regionFigure([whole, ...regions.filter((_, r) => drawn.includes(rois[r] as Roi))], params.interval));
     writer.write(CEILING_FIGURE, ceilingFigure(means));
-    writer.json('report.json', evaluationReport({ whole, regions, images, unseen: held.unseen, trials: trials.rows, threshold, level: params.interval, replicates: params.bootstrap, chance }));
+    writer.json('report.json', evaluationReport({ whole, regions, emptyRegions, drawn: drawn.length, images, unseen: held.unseen, trials: trials.rows, threshold, level: params.interval, replicates: params.bootstrap, chance }));
     for (const [name, value] of [['median_r', whole.means.r.median], ['median_r2_over_nc', whole.means.normalised.median]] as const) if (!Number.isNaN(value)) context.metric(name, value);
     if (whole.means.r.undefined > 0) context.warn(`${whole.means.r.undefined} of ${width} voxels have no defined correlation: their prediction or their response does not vary.`);
     context.log(`${images} images, ${trials.rows} trials, median r ${whole.means.r.median.toFixed(3)}, median r²/NC ${whole.means.normalised.median.toFixed(3)}`);

@@ -1,5 +1,7 @@
 /** The scores as CSV and JSON. A value that is not defined is `NaN` in CSV (pandas reads it as such) and null in JSON. */
 import type { JsonObject } from '../../core/json.js';
+import { writeCsv } from '../../formats/csv.js';
+import { finiteOrNull } from '../../math/statistics.js';
 import type { Voxels } from '../artifacts/voxels.js';
 import type { RegionScores, Summary } from './score-regions.js';
 import type { Scores } from './score-voxels.js';
@@ -7,16 +9,7 @@ import type { Scores } from './score-voxels.js';
 /** digits written: more than any score's sampling error, few enough to read */
 const DIGITS = 7;
 
-const field = (value: number | string): string => {
-  if (typeof value === 'number') return Number.isFinite(value) ? String(Number(value.toPrecision(DIGITS))) : String(value);
-  return /[",\n]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value;
-};
-
-function csv(columns: readonly string[], rows: Iterable<readonly (number | string)[]>): string {
-  const lines = [columns.join(',')];
-  for (const row of rows) lines.push(row.map(field).join(','));
-  return `${lines.join('\n')}\n`;
-}
+const rounded = (value: number): number => Number(value.toPrecision(DIGITS));
 
 export interface VoxelTable {
   readonly voxels: Voxels;
@@ -30,14 +23,14 @@ export interface VoxelTable {
 }
 
 /** One row a voxel, in the order of the artifact. */
-export function voxelCsv({ voxels, ncsnr, alpha, means, trials, p, adjusted }: VoxelTable): string {
+export function writeVoxelCsv(path: string, { voxels, ncsnr, alpha, means, trials, p, adjusted }: VoxelTable): void {
   const columns = ['voxel', 'x', 'y', 'z', 'ncsnr', 'alpha', 'r', 'r2', 'noise_ceiling', 'r2_over_nc', 'determination', 'baseline_determination', 'trial_r', 'trial_r2', 'trial_noise_ceiling', 'trial_r2_over_nc', 'p', 'q'];
   const rows = Array.from({ length: voxels.voxelCount }, (_, v) => [
     v, ...voxels.position.subarray(3 * v, 3 * v + 3), ncsnr[v], alpha[v],
     means.r[v], means.r2[v], means.ceiling[v], means.normalised[v], means.determination[v], means.baseline[v],
     trials.r[v], trials.r2[v], trials.ceiling[v], trials.normalised[v], p[v] ?? NaN, adjusted[v] ?? NaN,
   ] as number[]);
-  return csv(columns, rows);
+  writeCsv(path, columns, rows.map((row) => row.map(rounded)));
 }
 
 export interface RegionPair {
@@ -46,26 +39,21 @@ export interface RegionPair {
 }
 
 /** One row a region and kind of measurement. */
-export function regionCsv(regions: readonly RegionPair[]): string {
+export function writeRegionCsv(path: string, regions: readonly RegionPair[]): void {
   const interval = (name: string): string[] => [`median_${name}`, `${name}_low`, `${name}_high`];
   const columns = ['region', 'measurement', 'voxels', ...interval('r'), 'r_undefined', ...interval('r2'), ...interval('r2_over_nc'), 'below_ceiling', 'share_above_1', 'median_noise_ceiling', 'median_determination', 'baseline_determination', 'share_significant'];
   const values = (s: Summary): number[] => [s.median, s.low, s.high];
   const row = (measurement: string, s: RegionScores): (number | string)[] => [
-    s.name, measurement, s.voxels, ...values(s.r), s.r.undefined, ...values(s.r2), ...values(s.normalised), s.belowCeiling, s.aboveOne, s.ceiling, s.determination, s.baseline, s.significant,
+    s.name, measurement, ...[s.voxels, ...values(s.r), s.r.undefined, ...values(s.r2), ...values(s.normalised), s.belowCeiling, s.aboveOne, s.ceiling, s.determination, s.baseline, s.significant].map(rounded),
   ];
-  return csv(columns, regions.flatMap(({ means, trials }) => [row('repeat-mean', means), row('single-trial', trials)]));
-}
-
-/** NaN and infinities become null. */
-export function definedOrNull(value: number): number | null {
-  return Number.isFinite(value) ? value : null;
+  writeCsv(path, columns, regions.flatMap(({ means, trials }) => [row('repeat-mean', means), row('single-trial', trials)]));
 }
 
 export function regionJson(scores: RegionScores): JsonObject {
-  const summary = (s: Summary): JsonObject => ({ median: definedOrNull(s.median), low: definedOrNull(s.low), high: definedOrNull(s.high), undefined: s.undefined });
+  const summary = (s: Summary): JsonObject => ({ median: finiteOrNull(s.median), low: finiteOrNull(s.low), high: finiteOrNull(s.high), undefined: s.undefined });
   return {
     name: scores.name, voxels: scores.voxels, r: summary(scores.r), r2: summary(scores.r2), normalised: summary(scores.normalised),
-    belowCeiling: scores.belowCeiling, aboveOne: definedOrNull(scores.aboveOne), ceiling: definedOrNull(scores.ceiling),
-    determination: definedOrNull(scores.determination), baseline: definedOrNull(scores.baseline), significant: definedOrNull(scores.significant),
+    belowCeiling: scores.belowCeiling, aboveOne: finiteOrNull(scores.aboveOne), ceiling: finiteOrNull(scores.ceiling),
+    determination: finiteOrNull(scores.determination), baseline: finiteOrNull(scores.baseline), significant: finiteOrNull(scores.significant),
   };
 }

@@ -1,6 +1,6 @@
 /**
  * `features.extract`: activations of a backbone's layers for every image of the split, averaged over a small grid. The forward pass is cached
- * per chunk of images and layer (`memo`), with all channels: more images, another layer or another choice of channels compute only what is new.
+ * per chunk of images (`memo`), with all channels: more sessions or another choice of channels compute only what is new.
  */
 import { Type } from '@sinclair/typebox';
 import type { ReportBlock } from '../../core/report-block.js';
@@ -12,7 +12,7 @@ import { encodeModel } from '../../graph/encode.js';
 import { matMul, reshape } from '../../graph/layers.js';
 import { IMAGE, layerGraph, layerOutput, readBackbone, type Backbone } from '../artifacts/backbone.js';
 import { FEATURES_INDEX, type FeatureLayer, type FeaturesFile } from '../artifacts/features.js';
-import { readStimuli, type Stimuli } from '../artifacts/stimuli.js';
+import { readStimuli, type StimulusImage } from '../artifacts/stimuli.js';
 import { defineStage } from '../define.js';
 import { poolingMatrix } from '../response/pooling.js';
 import { openImages, type ImageSource } from '../images/image-source.js';
@@ -30,7 +30,7 @@ export default defineStage({
   description: [
     'For image x and layer ℓ with maps a[c,h,w]: feature (c,i,j) = mean of a[c,h,w] over the cell (i,j) of a rows × columns grid (cells as in torch.nn.AdaptiveAvgPool2d). Images go through the preprocessing that the backbone declares (crop, antialiased bilinear resize, mean, standard deviation).',
     'With `percent` < 100, each layer keeps its channels with the largest standard deviation, over the training images, of the spatial mean activation; never fewer than one. Held-out images play no part in the choice.',
-    'Chunks of 256 images are cached per layer with all channels, so changing `percent`, adding a layer or adding sessions reuses what is there.',
+    'Chunks of 256 images, in the order of their first showing, are cached with all channels: changing `percent` runs no model, and adding sessions runs it for the new images (and the last chunk that was not full).',
   ].join('\n\n'),
   params: Type.Object(
     {
@@ -53,39 +53,41 @@ export default defineStage({
     const { params, inputs, outputs, services, signal } = context;
     const backbone = readBackbone(inputs.backbone);
     const stimuli = readStimuli(inputs.stimuli);
-    const nsdIds = stimuli.images.map((image) => image.nsdId);
+    // In order of first showing: when sessions are added, only what comes after the last full chunk is new.
+    const images = [...stimuli.images].sort((x, y) => x.firstTrial - y.firstTrial || x.nsdId - y.nsdId);
+    const nsdIds = images.map((image) => image.nsdId);
     const maps = layerGraph(backbone, BATCH, params.layers).outputs.map((output) => output.shape);
     const shapes = maps.map((shape): readonly [number, number, number] => [shape[1] as number, shape[2] as number, shape[3] as number]);
     const grids = shapes.map(([, h, w]): readonly [number, number] => [Math.min(params.grid[0] as number, h), Math.min(params.grid[1] as number, w)]);
 
     // Compiled only when the first chunk is missing: a rerun with another percent never loads the model.
     let program: Promise<TensorProgram> | undefined;
-    const images = openImages(stimuli.brick, stimuli.dataset, backbone.preprocessing);
+    const source = openImages(stimuli.brick, stimuli.dataset, backbone.preprocessing);
     try {
       const moments: ChannelMoments[] = shapes.map(([channels]) => ({ count: 0, sum: new Float64Array(channels), squares: new Float64Array(channels) }));
       const chunks: FeaturesFile['chunks'][number][] = [];
       for (let start = 0; start < nsdIds.length; start += CHUNK) {
         signal.throwIfAborted();
         const ids = nsdIds.slice(start, start + CHUNK);
-        let forward: Promise<Float32Array[]> | undefined;
-        const files: string[] = [];
-        for (const [l, layer] of params.layers.entries()) {
-          const grid = grids[l] as readonly [number, number];
-          const entry = await context.memo(
-            { what: 'layer activations', backbone: backbone.digest, layer, grid: [...grid], preprocessing: JSON.parse(JSON.stringify(backbone.preprocessing)), brick: stimuli.brickFile.digest, images: ids },
-            async (writer) => {
-              program ??= services.tensor.compile(pooledModel(backbone, params.layers, grids), { label: `features of ${backbone.name}` });
-              forward ??= runChunk(await program, images, ids, params.layers, shapes, grids, signal);
+        // All layers in one entry: which values leave a model decides what the runtime fuses, and with it the last bits of the others.
+        const entry = await context.memo(
+          { what: 'layer activations', backbone: backbone.digest, layers: params.layers, grids: grids.map((grid) => [...grid]), brick: stimuli.brickFile.digest, images: ids },
+          async (writer) => {
+            program ??= services.tensor.compile(pooledModel(backbone, params.layers, grids), { label: `features of ${backbone.name}` });
+            const layers = await runChunk(await program, source, ids, params.layers, shapes, grids, signal);
+            layers.forEach(({ cells, means }, l) => {
               const channels = (shapes[l] as readonly [number, number, number])[0];
-              writeNpy(writer.path('activations.npy'), tensor('float32', [ids.length, channels, ...grid], (await forward)[l]));
-            },
-          );
-          const name = `${String(start / CHUNK).padStart(4, '0')}-${String(l).padStart(2, '0')}.npy`;
-          outputs.features.adopt(name, entry.file('activations.npy'));
-          files.push(name);
-          const activations = readNpy(entry.path('activations.npy')).data as Float32Array;
-          addMoments(moments[l] as ChannelMoments, activations, stimuli, start, ids.length, grid[0] * grid[1]);
-        }
+              writeNpy(writer.path(activationsFile(l)), tensor('float32', [ids.length, channels, ...(grids[l] as readonly [number, number])], cells));
+              writeNpy(writer.path(meansFile(l)), tensor('float32', [ids.length, channels], means));
+            });
+          },
+        );
+        const files = params.layers.map((_, l) => {
+          const name = `${String(start / CHUNK).padStart(4, '0')}-${activationsFile(l)}`;
+          outputs.features.adopt(name, entry.file(activationsFile(l)));
+          addMoments(moments[l] as ChannelMoments, readNpy(entry.path(meansFile(l))).data as Float32Array, images.slice(start, start + CHUNK));
+          return name;
+        });
         chunks.push({ start, count: ids.length, files });
         context.progress(Math.min(start + CHUNK, nsdIds.length), nsdIds.length, 'images');
       }
@@ -97,7 +99,7 @@ export default defineStage({
         layers.push({ name, channels, grid, offset: width, map: shapes[l] as readonly [number, number, number] });
         width += channels.length * grid[0] * grid[1];
       }
-      outputs.features.json(FEATURES_INDEX, { layers, nsdIds, width, chunks } satisfies FeaturesFile);
+      outputs.features.json(FEATURES_INDEX, { backbone: backbone.digest, layers, nsdIds, width, chunks } satisfies FeaturesFile);
       const block: ReportBlock = {
         kind: 'table',
         title: 'Layers',
@@ -108,13 +110,16 @@ export default defineStage({
       context.metric('features', width);
       context.metric('images', nsdIds.length);
     } finally {
-      images.close();
+      source.close();
       await (await program)?.dispose();
     }
   },
 });
 
-/** image → layers → grid means. @shape outputs `layer:<name>`: float32 [batch, channel, rows × columns] */
+const activationsFile = (layer: number): string => `${String(layer).padStart(2, '0')}.npy`;
+const meansFile = (layer: number): string => `${String(layer).padStart(2, '0')}-mean.npy`;
+
+/** image → layers → means over the cells of the grid, and over the whole map as a last column. @shape outputs `layer:<name>`: float32 [batch, channel, rows × columns + 1] */
 function pooledModel(backbone: Backbone, layers: readonly string[], grids: readonly (readonly [number, number])[]): Uint8Array {
   const builder = new GraphBuilder();
   const size = backbone.preprocessing.size;
@@ -124,10 +129,24 @@ function pooledModel(backbone: Backbone, layers: readonly string[], grids: reado
     if (map === undefined) return;
     const [, channels, height, width] = map.shape as readonly [number, number, number, number];
     const [rows, columns] = grids[l] as readonly [number, number];
-    const flat = reshape(builder, map, [BATCH, channels, height * width]);
-    builder.output(layerOutput(layer), matMul(builder, flat, builder.floats([height * width, rows * columns], poolingMatrix(height, width, rows, columns))));
+    const pixels = height * width;
+    const cells = poolingMatrix(height, width, rows, columns);
+    const whole = poolingMatrix(height, width, 1, 1);
+    const pooling = new Float32Array(pixels * (rows * columns + 1));
+    for (let p = 0; p < pixels; p += 1) {
+      pooling.set(cells.subarray(p * rows * columns, (p + 1) * rows * columns), p * (rows * columns + 1));
+      pooling[(p + 1) * (rows * columns + 1) - 1] = whole[p] as number;
+    }
+    const flat = reshape(builder, map, [BATCH, channels, pixels]);
+    builder.output(layerOutput(layer), matMul(builder, flat, builder.floats([pixels, rows * columns + 1], pooling)));
   });
   return encodeModel(builder.build());
+}
+
+/** @shape cells: float32 [image, channel, rows × columns]; means: float32 [image, channel] */
+interface LayerChunk {
+  readonly cells: Float32Array;
+  readonly means: Float32Array;
 }
 
 async function runChunk(
@@ -138,9 +157,9 @@ async function runChunk(
   shapes: readonly (readonly [number, number, number])[],
   grids: readonly (readonly [number, number])[],
   signal: AbortSignal,
-): Promise<Float32Array[]> {
-  const widths = shapes.map(([channels], l) => channels * (grids[l] as readonly [number, number])[0] * (grids[l] as readonly [number, number])[1]);
-  const out = widths.map((width) => new Float32Array(ids.length * width));
+): Promise<LayerChunk[]> {
+  const cellCounts = grids.map(([rows, columns]) => rows * columns);
+  const out = shapes.map(([channels], l): LayerChunk => ({ cells: new Float32Array(ids.length * channels * (cellCounts[l] as number)), means: new Float32Array(ids.length * channels) }));
   const pixels = 3 * images.size * images.size;
   for (let start = 0; start < ids.length; start += BATCH) {
     signal.throwIfAborted();
@@ -149,27 +168,31 @@ async function runChunk(
     for (let b = 0; b < count; b += 1) images.read(ids[start + b] as number, batch, b * pixels);
     const result = await program.run({ [IMAGE]: tensor('float32', [BATCH, 3, images.size, images.size], batch) });
     layers.forEach((layer, l) => {
-      const width = widths[l] as number;
       const data = result[layerOutput(layer)]?.data as Float32Array;
-      (out[l] as Float32Array).set(data.subarray(0, count * width), start * width);
+      const { cells, means } = out[l] as LayerChunk;
+      const cellCount = cellCounts[l] as number;
+      const maps = count * (shapes[l] as readonly [number, number, number])[0];
+      const first = start * (shapes[l] as readonly [number, number, number])[0];
+      for (let m = 0; m < maps; m += 1) {
+        const at = m * (cellCount + 1);
+        cells.set(data.subarray(at, at + cellCount), (first + m) * cellCount);
+        means[first + m] = data[at + cellCount] as number;
+      }
     });
   }
   return out;
 }
 
-/** Adds the spatial means of the training images of one chunk. The cells of a grid that divides the map have equal weight. */
-function addMoments(moments: ChannelMoments, activations: Float32Array, stimuli: Stimuli, start: number, count: number, cells: number): void {
+/** Adds the spatial means of the training images of one chunk. @shape means: float32 [image, channel] */
+function addMoments(moments: ChannelMoments, means: Float32Array, images: readonly StimulusImage[]): void {
   const channels = moments.sum.length;
-  for (let n = 0; n < count; n += 1) {
-    if (stimuli.images[start + n]?.split === 'test') continue;
+  images.forEach((image, n) => {
+    if (image.split === 'test') return;
     moments.count += 1;
     for (let c = 0; c < channels; c += 1) {
-      let mean = 0;
-      const at = (n * channels + c) * cells;
-      for (let cell = 0; cell < cells; cell += 1) mean += activations[at + cell] as number;
-      mean /= cells;
+      const mean = means[n * channels + c] as number;
       moments.sum[c] = (moments.sum[c] as number) + mean;
       moments.squares[c] = (moments.squares[c] as number) + mean * mean;
     }
-  }
+  });
 }

@@ -13,7 +13,7 @@ export default defineStage({
   version: 1,
   summary: 'Lists the images that a subject saw and splits them by image into train, validation and test.',
   description: [
-    'Test images are the shared images (10k-ids 1 … 1000), seen by every subject, with at least `min_test_repeats` repeats in the sessions loaded; shared images with fewer are left out of every part. All others are training images, of which a random `validation` share (seeded) is marked for choices made inside training.',
+    'Test images are the shared images (10k-ids 1 … 1000), seen by every subject, with at least `min_test_repeats` repeats in the sessions loaded; shared images with fewer are left out of every part. All others are training images, of which a random `validation` share (seeded) is marked for stages that choose something on images; the ridge readout chooses by cross-validation and fits on both.',
     'An image, and a COCO photograph of which it is a crop, belongs to one part only: anything else stops the stage.',
   ].join('\n\n'),
   params: Type.Object(
@@ -36,7 +36,11 @@ export default defineStage({
     const design = readExperimentDesign(nsd.path(EXPERIMENT_DESIGN));
     const trials = design.trialImages(selection.subject, selection.sessions * design.trialsPerSession);
     const repeats = new Map<number, number>();
-    for (const id of trials) repeats.set(id, (repeats.get(id) ?? 0) + 1);
+    const firstTrials = new Map<number, number>();
+    trials.forEach((id, t) => {
+      repeats.set(id, (repeats.get(id) ?? 0) + 1);
+      if (!firstTrials.has(id)) firstTrials.set(id, t);
+    });
     const cocoIds = await cocoIdsOf(nsd.path(STIMULUS_TABLE), repeats);
 
     const ids = [...repeats.keys()].sort((a, b) => a - b);
@@ -52,7 +56,7 @@ export default defineStage({
         continue;
       }
       const split: Split = shared ? 'test' : validation.has(nsdId) ? 'validation' : 'train';
-      images.push({ nsdId, cocoId: cocoIds.get(nsdId) ?? null, split, shared });
+      images.push({ nsdId, cocoId: cocoIds.get(nsdId) as number, split, shared, firstTrial: firstTrials.get(nsdId) as number });
     }
     refuseSharedPhotographs(images);
     const count = (split: Split): number => images.filter((image) => image.split === split).length;
@@ -75,25 +79,38 @@ export default defineStage({
   },
 });
 
-/** The table is read as a stream: 73,000 rows of which a subject needs at most 10,000. */
+/**
+ * The table is read as a stream: 73,000 rows of which a subject needs at most 10,000.
+ * Errors: E_FORMAT for an image without a row or with an id that is no number: without it crops of one photograph could stand on both sides of the split.
+ */
 async function cocoIdsOf(path: string, wanted: ReadonlyMap<number, number>): Promise<Map<number, number>> {
   const out = new Map<number, number>();
   await readCsvColumns(path, ['nsdId', 'cocoId'], ([nsdId, cocoId]) => {
     const id = Number(nsdId);
-    if (wanted.has(id)) out.set(id, Number(cocoId));
+    if (!wanted.has(id)) return;
+    const photograph = Number(cocoId);
+    if (cocoId === '' || !Number.isInteger(photograph)) {
+      throw new PipelineError('E_FORMAT', `image ${id} has no COCO photograph in "${path}"`, { facts: { expected: 'an integer cocoId', found: cocoId ?? '' }, hint: 'Give nsd_stim_info_merged.csv as it is published.' });
+    }
+    out.set(id, photograph);
   });
+  for (const id of wanted.keys()) {
+    if (!out.has(id)) {
+      throw new PipelineError('E_FORMAT', `image ${id} (nsdId) is not in "${path}"`, { facts: { expected: `a row for each of ${wanted.size} images`, found: `${out.size} of them` }, hint: 'Complete the table: it may be truncated.' });
+    }
+  }
   return out;
 }
 
 function refuseSharedPhotographs(images: readonly StimulusImage[]): void {
-  const test = new Map<number, number>();
-  for (const image of images) if (image.split === 'test' && image.cocoId !== null) test.set(image.cocoId, image.nsdId);
+  const first = new Map<number, StimulusImage>();
   for (const image of images) {
-    if (image.split === 'test' || image.cocoId === null) continue;
-    const held = test.get(image.cocoId);
-    if (held !== undefined) {
-      throw new PipelineError('E_LEAK', `images ${image.nsdId} (${image.split}) and ${held} (test) are crops of one photograph`, {
-        facts: { expected: 'no COCO photograph in training and test', found: `cocoId ${image.cocoId}` },
+    if (image.cocoId === null) continue;
+    const other = first.get(image.cocoId);
+    if (other === undefined) first.set(image.cocoId, image);
+    else if (other.split !== image.split) {
+      throw new PipelineError('E_LEAK', `images ${other.nsdId} (${other.split}) and ${image.nsdId} (${image.split}) are crops of one photograph`, {
+        facts: { expected: 'every COCO photograph in one part of the split', found: `cocoId ${image.cocoId} in two` },
         hint: 'Check nsd_stim_info_merged.csv: in the published table no photograph occurs twice.',
       });
     }

@@ -57,8 +57,9 @@ export function readRegions(nsd: ArtifactReader, subject: number, space: string,
       else list.push(v);
     });
     rois.push({ set, label: null, name: set, voxels: union });
-    for (const [label, name] of [...names].sort((a, b) => a[0] - b[0])) {
-      if (label > 0) rois.push({ set, label, name, voxels: members.get(label) ?? [] });
+    for (const label of [...new Set([...names.keys(), ...members.keys()])].sort((a, b) => a - b)) {
+      // a label that the table does not name keeps its number as its name
+      if (label > 0) rois.push({ set, label, name: names.get(label) ?? String(label), voxels: members.get(label) ?? [] });
     }
   }
   return { grid, voxels, rois };

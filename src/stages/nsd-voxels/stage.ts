@@ -10,7 +10,7 @@ import type { ReportBlock } from '../../core/report-block.js';
 import { tensor } from '../../core/tensor.js';
 import { readNifti } from '../../formats/nifti.js';
 import { NpyFile, NpyWriter, writeNpy } from '../../formats/npy.js';
-import { median } from '../../math/statistics.js';
+import { finiteOrNull, median } from '../../math/statistics.js';
 import { imagesOf, readStimuli } from '../artifacts/stimuli.js';
 import { VOXEL_FILES, type Roi, type VoxelsFile } from '../artifacts/voxels.js';
 import { choice, defineStage } from '../define.js';
@@ -111,15 +111,14 @@ export default defineStage({
     ints(VOXEL_FILES.trialSessions, [trialImages.length], trialImages.map((_, t) => Math.floor(t / perSession)));
     ints(VOXEL_FILES.meanImages, [means.nsdIds.length], means.nsdIds);
     ints(VOXEL_FILES.meanRepeats, [means.repeats.length], means.repeats);
-    ints(VOXEL_FILES.position, [kept.length, 3], Int32Array.from(positions).reduce((out, at, v) => {
-      out.set([at % grid[0], Math.floor(at / grid[0]) % grid[1], Math.floor(at / (grid[0] * grid[1]))], v * 3);
-      return out;
-    }, new Int32Array(kept.length * 3)));
+    const places = new Int32Array(kept.length * 3);
+    positions.forEach((at, v) => places.set([at % grid[0], Math.floor(at / grid[0]) % grid[1], Math.floor(at / (grid[0] * grid[1]))], v * 3));
+    ints(VOXEL_FILES.position, [kept.length, 3], places);
     // The definition takes the total variance as 1, which holds for z-scored betas only.
     const ncsnr = params.zscore === 'none' ? means.ncsnr.map(() => NaN) : means.ncsnr;
     floats(VOXEL_FILES.ncsnr, ncsnr);
     const published = ncsnrVolume(subject, space, betas);
-    floats(VOXEL_FILES.ncsnrPublished, nsd.has(published) ? volumeAt(nsd.path(published), positions) : new Float32Array(kept.length).fill(NaN));
+    floats(VOXEL_FILES.ncsnrPublished, nsd.has(published) ? volumeAt(nsd.path(published), grid, positions) : new Float32Array(kept.length).fill(NaN));
     const file: VoxelsFile = {
       subject, space, betas, zscore: params.zscore, grid, sessions: selection.sessions, voxelCount: kept.length, trialCount: trialImages.length,
       imageCount: means.nsdIds.length, excluded: width - kept.length, rois,
@@ -164,8 +163,12 @@ function renumber(rois: readonly Roi[], kept: Int32Array): Roi[] {
   return rois.map((roi) => ({ ...roi, voxels: roi.voxels.flatMap((voxel) => at.get(voxel) ?? []) }));
 }
 
-function volumeAt(path: string, positions: Int32Array): Float32Array {
-  const data = readNifti(path).data.data as ArrayLike<number>;
+function volumeAt(path: string, grid: readonly [number, number, number], positions: Int32Array): Float32Array {
+  const image = readNifti(path);
+  if (image.shape.slice(0, 3).join() !== grid.join()) {
+    throw new PipelineError('E_FORMAT', `the volume "${path}" is on another grid`, { facts: { expected: grid.join(' × '), found: image.shape.join(' × ') }, hint: 'Take volumes of the same subject and space.' });
+  }
+  const data = image.data.data as ArrayLike<number>;
   return Float32Array.from(positions, (position) => data[position] as number);
 }
 
@@ -174,10 +177,7 @@ function report(file: VoxelsFile, ncsnr: Float32Array): ReportBlock[] {
     { kind: 'metrics', title: `Subject ${file.subject}, ${file.betas}`, values: { sessions: file.sessions, trials: file.trialCount, images: file.imageCount, voxels: file.voxelCount, 'excluded voxels': file.excluded, 'z-scoring': file.zscore } },
     {
       kind: 'table', title: 'Regions', columns: ['set', 'label', 'voxels', 'median ncsnr'],
-      rows: file.rois.filter((roi) => roi.voxels.length > 0).map((roi) => [roi.set, roi.label === null ? 'all' : roi.name, roi.voxels.length, numberOrNull(median(roi.voxels.map((v) => ncsnr[v] as number)))]),
+      rows: file.rois.filter((roi) => roi.voxels.length > 0).map((roi) => [roi.set, roi.label === null ? 'all' : roi.name, roi.voxels.length, finiteOrNull(median(roi.voxels.map((v) => ncsnr[v] as number)))]),
     },
   ];
 }
-
-/** JSON knows no NaN. */
-const numberOrNull = (x: number): number | null => (Number.isNaN(x) ? null : x);

@@ -1,4 +1,5 @@
 /** Z-scoring of single trials within a session. */
+import { PipelineError } from '../../core/errors.js';
 
 export const ZSCORE_MODES = ['session', 'session-train-only', 'none'] as const;
 export type ZscoreMode = (typeof ZSCORE_MODES)[number];
@@ -18,6 +19,9 @@ export function zscoreSession(betas: Float32Array, voxelCount: number, counts: (
     n += 1;
     for (let v = 0; v < voxelCount; v += 1) sum[v] = (sum[v] as number) + (betas[t * voxelCount + v] as number);
   }
+  if (n < 2) {
+    throw new PipelineError('E_DATA', 'a session has too few trials that define its mean and standard deviation', { facts: { expected: 'at least 2', found: n }, hint: 'Use zscore: session, or another split.' });
+  }
   const mean = sum.map((total) => total / n);
   const squares = new Float64Array(voxelCount);
   for (let t = 0; t < trials; t += 1) {
@@ -29,6 +33,8 @@ export function zscoreSession(betas: Float32Array, voxelCount: number, counts: (
   }
   const sd = squares.map((total) => Math.sqrt(total / (n - 1)));
   for (let v = 0; v < voxelCount; v += 1) if (!((sd[v] as number) > 0)) invalid[v] = 1;
+  // A NaN in a trial that does not count leaves mean and deviation intact, but not the voxel.
+  for (let i = 0; i < betas.length; i += 1) if (Number.isNaN(betas[i])) invalid[i % voxelCount] = 1;
   for (let t = 0; t < trials; t += 1) {
     for (let v = 0; v < voxelCount; v += 1) {
       const at = t * voxelCount + v;

@@ -5,9 +5,6 @@
 import { PipelineError } from '../../core/errors.js';
 import { readMat5, type MatArray } from '../../formats/mat5.js';
 
-/** the first 10k-ids are the images that every subject saw */
-export const SHARED_IMAGES = 1000;
-
 export interface ExperimentDesign {
   /** stimulus trials of one session: the ones in `stimpattern` (750 in NSD) */
   readonly trialsPerSession: number;
@@ -27,7 +24,13 @@ export function readExperimentDesign(path: string): ExperimentDesign {
   const ordering = variable(variables, path, 'masterordering');
   const images = variable(variables, path, 'subjectim');
   const shared = variable(variables, path, 'sharedix');
-  const subjects = images.shape[0] ?? 0;
+  const [subjects, imagesEach] = images.shape as readonly [number, number];
+  if (images.shape.length !== 2 || subjects > imagesEach || ordering.data.length < imagesEach) {
+    throw new PipelineError('E_FORMAT', `"${path}" is not laid out as the design of NSD`, {
+      facts: { expected: 'subjectim [subject, image] and one masterordering entry a trial', found: `subjectim [${images.shape.join(', ')}], ${ordering.data.length} trials` },
+      hint: 'Give nsddata/experiments/nsd/nsd_expdesign.mat of the data set.',
+    });
+  }
   return {
     trialsPerSession: stimulusSlots(variable(variables, path, 'stimpattern')),
     shared: new Set(Array.from(shared.data as ArrayLike<number>, (id) => Number(id) - 1)),
@@ -41,7 +44,11 @@ export function readExperimentDesign(path: string): ExperimentDesign {
       return Int32Array.from({ length: trials }, (_, t) => {
         const id10k = Number(ordering.data[t]);
         // column-major: element (subject, id) stands at subject + subjects × id
-        return Number(images.data[subject - 1 + subjects * (id10k - 1)]) - 1;
+        const id73k = Number.isInteger(id10k) && id10k >= 1 && id10k <= imagesEach ? Number(images.data[subject - 1 + subjects * (id10k - 1)]) : NaN;
+        if (!Number.isInteger(id73k) || id73k < 1) {
+          throw new PipelineError('E_FORMAT', `"${path}" names no image for trial ${t + 1}`, { facts: { expected: `an id from 1 to ${imagesEach} in masterordering and one above 0 in subjectim`, found: `${id10k} and ${id73k}` }, hint: 'The file is damaged or not the published one.' });
+        }
+        return id73k - 1;
       });
     },
   };

@@ -15,7 +15,8 @@ export const SELECTION = 'selection.json';
 export const subjectName = (subject: number): string => `subj${String(subject).padStart(2, '0')}`;
 export const functionalFolder = (subject: number, space: string): string => `nsddata/ppdata/${subjectName(subject)}/${space}`;
 export const roiVolume = (subject: number, space: string, set: string): string => `${functionalFolder(subject, space)}/roi/${set}.nii.gz`;
-export const colourTable = (subject: number, set: string): string => `nsddata/freesurfer/${subjectName(subject)}/label/${set}.mgz.ctab`;
+/** One table serves both hemispheres: `lh.floc-faces` has the names of `floc-faces`. */
+export const colourTable = (subject: number, set: string): string => `nsddata/freesurfer/${subjectName(subject)}/label/${set.replace(/^[lr]h\./, '')}.mgz.ctab`;
 export const betasFolder = (subject: number, space: string, betas: string): string => `nsddata_betas/ppdata/${subjectName(subject)}/${space}/${betas}`;
 export const ncsnrVolume = (subject: number, space: string, betas: string): string => `${betasFolder(subject, space, betas)}/ncsnr.nii.gz`;
 
@@ -91,7 +92,8 @@ export function selectNsdFiles(choice: NsdChoice, names: readonly string[], has:
     EXPERIMENT_DESIGN,
     STIMULUS_TABLE,
     STIMULUS_BRICK,
-    ...choice.roi_sets.flatMap((set) => [roiVolume(subject, space, set), colourTable(subject, set)]),
+    // both hemispheres of a set share a table: each name once
+    ...new Set(choice.roi_sets.flatMap((set) => [roiVolume(subject, space, set), colourTable(subject, set)])),
   ];
   for (const name of required) {
     if (!has(name)) {

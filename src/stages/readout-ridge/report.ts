@@ -1,10 +1,14 @@
 /** What a reader wants to know of a fit: how well it cross-validated, which penalties were chosen, and what should make them suspicious. */
 import type { ReportBlock } from '../../core/report-block.js';
-import { median } from '../../math/statistics.js';
+import { finiteOrNull, median } from '../../math/statistics.js';
 import { barChart } from '../../report/figures/index.js';
 import type { RidgeFit } from '../../solvers/index.js';
 
 export const ALPHA_FIGURE = 'alphas.svg';
+
+/** a bar a penalty: wide enough for its slanted label */
+const PIXELS_A_PENALTY = 34;
+const LEAST_WIDTH = 720;
 
 /** share of voxels at an end of the grid above which the grid is called too narrow */
 const EDGE_SHARE = 0.05;
@@ -32,6 +36,7 @@ export function alphaFigure(fit: RidgeFit): string {
     title: 'Penalties chosen by cross-validation',
     yLabel: 'voxels',
     xLabel: 'alpha',
+    width: Math.max(LEAST_WIDTH, PIXELS_A_PENALTY * fit.alphas.length),
     groups: Array.from(fit.alphas, (alpha, i) => ({ label: Number(alpha.toPrecision(2)).toString(), bars: [{ label: 'voxels', value: counts[i] as number }] })),
   });
 }
@@ -45,7 +50,6 @@ export interface FitFacts {
 }
 
 export function fitReport(fit: RidgeFit, facts: FitFacts, score: string, warnings: readonly string[]): readonly ReportBlock[] {
-  const defined = (value: number): number | null => (Number.isNaN(value) ? null : value);
   return [
     ...warnings.map((text): ReportBlock => ({ kind: 'text', text })),
     {
@@ -60,8 +64,8 @@ export function fitReport(fit: RidgeFit, facts: FitFacts, score: string, warning
         voxels: facts.voxels,
         'constant voxels': fit.constantTargets,
         form: fit.form,
-        [`median cross-validated ${score}`]: defined(median(fit.cvScore)),
-        'median alpha': defined(median(fit.alpha)),
+        [`median cross-validated ${score}`]: finiteOrNull(median(fit.cvScore)),
+        'median alpha': finiteOrNull(median(fit.alpha)),
         'voxels at the smallest alpha': fit.edgeCount.lowest,
         'voxels at the largest alpha': fit.edgeCount.highest,
       },

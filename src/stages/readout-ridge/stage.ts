@@ -8,7 +8,7 @@ import { writeNpy } from '../../formats/npy.js';
 import { groupedFolds } from '../../math/folds.js';
 import { median } from '../../math/statistics.js';
 import { crossValidatedRidge } from '../../solvers/index.js';
-import { readFeatures } from '../artifacts/features.js';
+import { positionsOf, readFeatures } from '../artifacts/features.js';
 import { READOUT_FILES } from '../artifacts/readout.js';
 import { readStimuli } from '../artifacts/stimuli.js';
 import { readVoxels } from '../artifacts/voxels.js';
@@ -16,7 +16,8 @@ import { choice, defineStage } from '../define.js';
 import { Alphas, expandAlphas } from './alphas.js';
 import { FIT_FILES, type FitFile } from './fit-files.js';
 import { ALPHA_FIGURE, alphaFigure, fitReport, fitWarnings } from './report.js';
-import { trainingRows } from './training-rows.js';
+import { requireMemory } from './memory.js';
+import { responsesOf, trainingRows } from './training-rows.js';
 
 export default defineStage({
   type: 'readout.ridge',
@@ -24,8 +25,9 @@ export default defineStage({
   summary: 'Fits a ridge regression from features to voxels, with a penalty per voxel chosen by cross-validation.',
   description: [
     'For voxel v: w_v = argmin ‖y_v − Xw − b‖² + α_v‖w‖² over standardised features X, with α_v the grid value of the best mean held-out score over folds; the larger one wins a tie. Folds are dealt by image, so repeats of an image are never apart. Means and standard deviations of features and means of voxels come from the training rows of each fold, and from all training rows in the refit.',
-    'Training rows are the images of the parts `train` and `validation`; a row of a `test` image is an error (E_LEAK). Weights are stored in units of the raw features, so that prediction = features · weights + intercept.',
+    'Training rows are the images of the parts `train` and `validation`; a row of a `test` image, or of one of the images that all subjects share, is an error (E_LEAK). Weights are stored in units of the raw features, so that prediction = features · weights + intercept.',
     'Solved in the dual form where rows are fewer than features: one float64 Gram matrix a fold, reduced once to band form, then one banded solve a penalty. Equal to scikit-learn on the same matrices to 1e-4.',
+    'Memory, in bytes for n rows, p features, v voxels and s = min(n, p): about 4·(np + nv + pv) for features, responses and weights, which stay in memory whole, 24·np for the standardised features, 24·s² for the symmetric problem, and 4·(n + 4s) for each voxel of a tile. A fit that needs more than the machine has is refused before it starts (E_ENVIRONMENT).',
     'Files: weights.npy float32 [feature, voxel], intercept.npy float32 [voxel], alpha.npy float64 [voxel] (NaN for a voxel that does not vary), cv_score.npy float32 [voxel], cv_scores.npy float32 [alpha, voxel], feature_mean.npy and feature_scale.npy float64 [feature], readout.json (layers, regions, training images, counts).',
   ].join('\n\n'),
   params: Type.Object(
@@ -36,7 +38,7 @@ export default defineStage({
       standardize: Type.Boolean({ default: true, description: 'divide features by their standard deviation over the training rows' }),
       scale_floor: Type.Number({ minimum: 0, maximum: 1, default: 0, description: 'added to each standard deviation, as a share of their root mean square over all features: keeps features that hardly ever vary from being blown up' }),
       score: choice(['negative-mse', 'r2', 'correlation'], { default: 'negative-mse', description: 'what is compared between penalties on held-out rows' }),
-      tile: Type.Integer({ minimum: 1, default: 4096, description: 'voxels computed at a time: bounds memory' }),
+      tile: Type.Integer({ minimum: 1, default: 4096, description: 'voxels scored at a time: bounds the work space of cross-validation; features, responses and weights of all voxels stay in memory whatever it is' }),
     },
     { additionalProperties: false },
   ),
@@ -55,10 +57,14 @@ export default defineStage({
     const stimuli = readStimuli(inputs.stimuli);
     const features = readFeatures(inputs.features);
     const voxels = readVoxels(inputs.voxels);
-    const rows = trainingRows(stimuli, features, voxels, params.targets);
+    const rows = trainingRows(stimuli, voxels, params.targets);
     const count = rows.nsdIds.length;
-    const fit = await crossValidatedRidge(services.tensor, tensor('float32', [count, features.width], rows.features), tensor('float32', [count, voxels.voxelCount], rows.responses), {
-      alphas: expandAlphas(params.alphas),
+    const alphas = expandAlphas(params.alphas);
+    requireMemory({ rows: count, features: features.width, targets: voxels.voxelCount, alphas: alphas.length, tile: params.tile });
+    const x = tensor('float32', [count, features.width], features.rows(positionsOf(features.nsdIds, rows.nsdIds, 'features')));
+    const y = tensor('float32', [count, voxels.voxelCount], responsesOf(voxels, params.targets, rows));
+    const fit = await crossValidatedRidge(services.tensor, x, y, {
+      alphas,
       folds: groupedFolds(rows.nsdIds, params.folds, random.fork('folds')),
       standardize: params.standardize,
       scaleFloor: params.scale_floor,
@@ -81,7 +87,7 @@ export default defineStage({
     const warnings = fitWarnings(fit, v);
     const trainingImages = [...new Set(rows.nsdIds)].sort((a, b) => a - b);
     writer.json(READOUT_FILES.index, {
-      featureCount: p, voxelCount: v, layers: features.layers, rois: voxels.rois, trainingImages, warnings,
+      backbone: features.backbone, featureCount: p, voxelCount: v, layers: features.layers, rois: voxels.rois, trainingImages, warnings,
       targets: params.targets, standardize: params.standardize, scaleFloor: params.scale_floor, score: params.score, folds: params.folds, alphas: [...fit.alphas],
       form: fit.form, constantFeatures: fit.constantFeatures, constantVoxels: fit.constantTargets, edgeAlphas: fit.edgeCount,
     } satisfies FitFile);

@@ -5,15 +5,8 @@
 import { PipelineError } from '../../core/errors.js';
 import type { FeatureLayer } from '../artifacts/features.js';
 import type { Roi } from '../artifacts/voxels.js';
+import type { Objective } from './objective.js';
 import { poolingMatrix } from './pooling.js';
-
-/** The predicted response of interest: mean of a region, minus `weight` times the mean over the means of other regions. */
-export interface Objective {
-  /** `set` (all its labels) or `set/label name`, e.g. `floc-faces` or `floc-faces/FFA-1` */
-  readonly roi: string;
-  readonly minus?: readonly string[];
-  readonly weight?: number;
-}
 
 /** `set` for the union, `set/name` for one label: unique where bare label names are not. */
 export const roiName = (roi: Roi): string => (roi.label === null ? roi.set : `${roi.set}/${roi.name}`);
@@ -89,9 +82,15 @@ export function foldReadout(layers: readonly FeatureLayer[], weights: Float32Arr
   return { features, intercept: functional.reduce((sum, u, v) => sum + u * (intercept[v] as number), 0), templates };
 }
 
-/** Predicted response of every row. @shape rows: float32 [n, feature]; result: float64 [n] */
+/** Predicted response of every row. @shape rows: float32 [n, feature]; result: float64 [n]. Errors: E_DATA if rows of this width do not fill them. */
 export function predictRows(folded: FoldedReadout, rows: Float32Array): Float64Array {
   const width = folded.features.length;
+  if (rows.length % width !== 0) {
+    throw new PipelineError('E_DATA', 'the features are not as wide as the readout', {
+      facts: { expected: `a multiple of ${width} values`, found: rows.length },
+      hint: 'Connect the features stage that the readout was fitted on.',
+    });
+  }
   const out = new Float64Array(rows.length / width);
   for (let n = 0; n < out.length; n += 1) {
     let sum = folded.intercept;

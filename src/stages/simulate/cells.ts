@@ -1,8 +1,7 @@
 /** What stands where in a drawn picture, on a coarse grid: the class of each cell for training a backbone. */
+import { CELL_GRID } from '../artifacts/labelled-images.js';
 import type { Stimulus } from './drawing/stimulus.js';
 
-export const CELL_GRID = 8;
-export const CELL_CLASSES = ['face', 'body', 'place', 'word', 'object', 'background', 'clutter'] as const;
 const BACKGROUND = 5;
 const CLUTTER = 6;
 const CLASS_OF_LABEL: Readonly<Record<string, number>> = { face: 0, body: 1, house: 2, scene: 2, word: 3, object: 4 };

@@ -4,10 +4,10 @@
  */
 import { Type } from '@sinclair/typebox';
 import { NpyWriter, writeNpy } from '../../formats/npy.js';
-import { LABELLED_FILES } from '../artifacts/labelled-images.js';
+import { CELL_CLASSES, CELL_GRID, LABELLED_FILES } from '../artifacts/labelled-images.js';
 import { defineStage } from '../define.js';
 import { contactSheet } from '../images/contact-sheet.js';
-import { CELL_CLASSES, CELL_GRID, cellClasses } from '../simulate/cells.js';
+import { cellClasses } from '../simulate/cells.js';
 import { CATEGORIES, drawStimulus } from '../simulate/drawing/stimulus.js';
 import type { ReportBlock } from '../../core/report-block.js';
 

@@ -39,7 +39,7 @@ export default defineStage({
     order.forEach((from, i) => out.set(bank.subarray((rows[from] as number) * BANK_SIZE, ((rows[from] as number) + 1) * BANK_SIZE), i * BANK_SIZE));
     writeNpy(outputs.features.path(CHUNK_FILE), tensor('float32', [rows.length, BANK_SIZE, 1, 1], out));
     const layer: FeatureLayer = { name: 'bank', channels: Array.from({ length: BANK_SIZE }, (_, c) => c), grid: [1, 1], offset: 0, map: [BANK_SIZE, 1, 1] };
-    const file: FeaturesFile = { layers: [layer], nsdIds, width: BANK_SIZE, chunks: [{ start: 0, count: rows.length, files: [CHUNK_FILE] }] };
+    const file: FeaturesFile = { backbone: null, layers: [layer], nsdIds, width: BANK_SIZE, chunks: [{ start: 0, count: rows.length, files: [CHUNK_FILE] }] };
     outputs.features.json(FEATURES_INDEX, file);
   },
 });

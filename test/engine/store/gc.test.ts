@@ -196,7 +196,7 @@ describe('gc', () => {
   test('keeps a checkpoint for the next run, until its stage is finished or the grace is over', async () => {
     await using rig = new StoreRig();
     await aged(rig, ['done']);
-    const [fresh, old, finished] = ['fresh', 'old', 'done'].map((name) => checkpointPath(rig.directory, keyOf(name))) as [string, string, string];
+    const [fresh, old, finished] = ['fresh', 'old', 'done'].map((name) => `${checkpointPath(rig.directory, keyOf(name))}.0a1b2c3d`) as [string, string, string];
     for (const folder of [fresh, old, finished]) {
       mkdirSync(folder, { recursive: true });
       writeFileSync(join(folder, 'epoch'), 'weights');

@@ -87,6 +87,10 @@ describe('baselineImage', () => {
     expect(new Set(baselineImage('black', picture, 4, 1, undefined))).toEqual(new Set([0]));
     expect(baselineImage('mean', picture, 4, 1, picture)).toEqual(picture);
   });
+
+  it('is never black for a mean that is not there', () => {
+    expect(() => baselineImage('mean', picture, 4, 1, undefined)).toThrow(/"mean" has no training images/);
+  });
 });
 
 describe('overlayPixels', () => {

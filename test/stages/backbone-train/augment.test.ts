@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { Random } from '../../../src/core/random.js';
 import { Augmenter, type LabelledPixels } from '../../../src/stages/backbone-train/augment.js';
-import { CELL_CLASSES, CELLS, IMAGE_CLASSES, initialWeights } from '../../../src/stages/backbone-train/network.js';
+import { CELL_CLASSES, CELL_GRID } from '../../../src/stages/artifacts/labelled-images.js';
+import { IMAGE_CLASSES, initialWeights } from '../../../src/stages/backbone-train/network.js';
 import { learningRate } from '../../../src/stages/backbone-train/train.js';
 
 const size = 16;
@@ -10,7 +11,7 @@ const data: LabelledPixels = {
   size,
   images: Uint8Array.from({ length: 4 * size * size * 3 }, () => random.integer(0, 256)),
   labels: Uint8Array.from([0, 3, 5, 2]),
-  cells: Uint8Array.from({ length: 4 * CELLS * CELLS }, () => random.integer(0, CELL_CLASSES.length)),
+  cells: Uint8Array.from({ length: 4 * CELL_GRID * CELL_GRID }, () => random.integer(0, CELL_CLASSES.length)),
 };
 const still = { mirror: 0, contrast: 0, brightness: 0, noise: 0 };
 
@@ -39,15 +40,15 @@ describe('Augmenter', () => {
     expect(images[0]).toBeCloseTo(plain[size - 1] as number, 6);
     expect(images[3 * size * size]).toBeCloseTo(plain[3 * size * size] as number, 6);
     const kindAt = (b: number, i: number, j: number): number =>
-      Array.from({ length: CELL_CLASSES.length }, (_, k) => cellTargets[((b * CELL_CLASSES.length + k) * CELLS + i) * CELLS + j]).indexOf(1);
-    expect(kindAt(0, 2, 1)).toBe(data.cells[2 * CELLS + (CELLS - 2)]);
-    expect(kindAt(1, 2, 1)).toBe(data.cells[CELLS * CELLS + 2 * CELLS + 1]);
+      Array.from({ length: CELL_CLASSES.length }, (_, k) => cellTargets[((b * CELL_CLASSES.length + k) * CELL_GRID + i) * CELL_GRID + j]).indexOf(1);
+    expect(kindAt(0, 2, 1)).toBe(data.cells[2 * CELL_GRID + (CELL_GRID - 2)]);
+    expect(kindAt(1, 2, 1)).toBe(data.cells[CELL_GRID * CELL_GRID + 2 * CELL_GRID + 1]);
   });
 
   it('marks exactly one image class, and one class in every cell', () => {
     const { imageTargets, cellTargets } = new Augmenter(data, still, new Random(1)).batch([0, 1, 2, 3], 0);
     expect(Array.from(imageTargets.subarray(2 * IMAGE_CLASSES.length, 3 * IMAGE_CLASSES.length))).toEqual([0, 0, 0, 0, 0, 1]);
-    expect(cellTargets.reduce((sum, x) => sum + x, 0)).toBe(4 * CELLS * CELLS);
+    expect(cellTargets.reduce((sum, x) => sum + x, 0)).toBe(4 * CELL_GRID * CELL_GRID);
   });
 
   it('adds noise of at most the standard deviation it was given', () => {

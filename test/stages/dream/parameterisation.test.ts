@@ -24,7 +24,7 @@ const largestDifference = (a: ArrayLike<number>, b: ArrayLike<number>): number =
 describe('FourierImage', () => {
   for (const c of oracle.fourier) {
     it(`decodes and differentiates as PyTorch does at ${c.height}x${c.width}, decay ${c.decay}`, () => {
-      const image = new FourierImage(2, c.height, c.width, c.decay, new Random('any'));
+      const image = new FourierImage([new Random('any'), new Random('other')], c.height, c.width, c.decay);
       image.parameters.set(c.parameters);
       expect(largestDifference(image.decode(), c.image)).toBeLessThan(FLOAT32);
       const gradient = image.backward(Float32Array.from(c.gradient));
@@ -35,7 +35,7 @@ describe('FourierImage', () => {
 
   it('has the gradient of its own decoding by central differences', () => {
     const random = new Random('fd');
-    const image = new FourierImage(1, 6, 6, 1.5, random);
+    const image = new FourierImage([random], 6, 6, 1.5);
     for (let i = 0; i < image.parameters.length; i += 1) image.parameters[i] = random.normal();
     const g = Float32Array.from({ length: 108 }, () => random.normal());
     const value = (): number => image.decode().reduce((sum, x, i) => sum + x * (g[i] as number), 0);
@@ -52,8 +52,15 @@ describe('FourierImage', () => {
     expect(Math.abs((up - down) / (2 * h) - analytic)).toBeLessThan(2e-3 * Math.max(1, Math.abs(analytic)));
   });
 
+  it('starts an image from its own stream, whatever others there are', () => {
+    const alone = new FourierImage([new Random('a')], 8, 8, 1).parameters;
+    const beside = new FourierImage([new Random('b'), new Random('a')], 8, 8, 1).parameters;
+    expect(beside.slice(alone.length)).toEqual(alone);
+    expect(beside.slice(0, alone.length)).not.toEqual(alone);
+  });
+
   it('brings the contrast of an image down to the bound and leaves a fainter one alone', () => {
-    const image = new FourierImage(2, 16, 16, 1, new Random(3));
+    const image = new FourierImage([new Random(3), new Random(4)], 16, 16, 1);
     const half = image.parameters.length / 2;
     for (let i = 0; i < half; i += 1) image.parameters[i] = (image.parameters[i] as number) * 1e4;
     const faint = image.parameters.slice(half);

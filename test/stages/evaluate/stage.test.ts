@@ -9,7 +9,9 @@ import { pearsonColumns } from '../../../src/math/statistics-correlation.js';
 import { permutationP, permuteRows } from '../../../src/math/statistics-inference.js';
 import { createOnnxRuntimeService } from '../../../src/runtime/onnxruntime-service.js';
 import evaluate from '../../../src/stages/evaluate/stage.js';
+import { roisDrawn } from '../../../src/stages/evaluate/report.js';
 import { scoreRegion } from '../../../src/stages/evaluate/score-regions.js';
+import type { Roi } from '../../../src/stages/artifacts/voxels.js';
 import ridge from '../../../src/stages/readout-ridge/stage.js';
 import { constantVoxel, runOn, writeProblem, type Problem, type Ran } from '../readout-ridge/encoding-rig.js';
 
@@ -24,7 +26,7 @@ const PROBLEM: Problem = { images: 420, testImages: 120, voxels: 21, ncsnr: 1, s
 const QUICK = { bootstrap: 200, permutations: 99 };
 
 interface RegionJson { name: string; voxels: number; r: { median: number; low: number; high: number; undefined: number }; normalised: { median: number; undefined: number }; belowCeiling: number; aboveOne: number; determination: number; baseline: number; significant: number | null; ceiling: number }
-interface ScoresJson { images: number; trials: number; chance: { median: number; high: number }; repeatMean: RegionJson[]; singleTrial: RegionJson[] }
+interface ScoresJson { emptyRegions: number; images: number; trials: number; chance: { median: number; high: number }; repeatMean: RegionJson[]; singleTrial: RegionJson[] }
 
 const fits = new Map<string, Promise<Record<string, string>>>();
 function fitted(problem: Problem): Promise<Record<string, string>> {
@@ -96,7 +98,15 @@ describe('evaluate', () => {
     const row = csvRows(ran, 'voxels.csv')[constantVoxel(PROBLEM)];
     expect(row).toMatchObject({ r: 'NaN', r2: 'NaN', r2_over_nc: 'NaN', trial_r: 'NaN', p: 'NaN', q: 'NaN', alpha: 'NaN', x: '60' });
     expect(ran.warnings).toHaveLength(1);
-    expect(region(ran.scores.repeatMean, 'right/empty')).toMatchObject({ voxels: 0, r: { median: null, low: null, undefined: 0 }, significant: null });
+  });
+
+  it('leaves a region without voxels out of tables and figure, and counts it', async () => {
+    const ran = await score(await fitted(PROBLEM));
+    const names = ['all voxels', 'left', 'left/L-1', 'right'];
+    expect(ran.scores.repeatMean.map((one) => one.name)).toEqual(names);
+    expect(csvRows(ran, 'rois.csv').map((row) => row['region'])).toEqual(names.flatMap((name) => [name, name]));
+    expect(ran.scores.emptyRegions).toBe(1);
+    expect(ran.output.text('scores.svg')).not.toContain('empty');
   });
 
   it('writes predictions of the test images whose correlation with the measured means is the score', async () => {
@@ -164,7 +174,10 @@ describe('evaluate', () => {
     await expect(score({ ...inputs, voxels: join(fewer, 'voxels') })).rejects.toMatchObject({ code: 'E_DATA', message: 'the readout was fitted on other voxels' });
     const index = join(other, 'features', 'features.json');
     writeFileSync(index, readFileSync(index, 'utf8').replace('"early"', '"first"'));
-    await expect(score({ ...inputs, features: join(other, 'features') })).rejects.toMatchObject({ code: 'E_DATA', message: 'the readout was fitted on other features' });
+    await expect(score({ ...inputs, features: join(other, 'features') })).rejects.toMatchObject({ code: 'E_DATA', message: 'the features are not those that the readout was fitted on' });
+    const trained = join(root, 'trained');
+    writeProblem(trained, { ...PROBLEM, backbone: 'trained network' });
+    await expect(score({ ...inputs, features: join(trained, 'features') })).rejects.toMatchObject({ code: 'E_DATA', message: 'the features are not those that the readout was fitted on' });
   });
 });
 
@@ -186,6 +199,12 @@ describe('parts of an evaluation', () => {
     r.forEach((value, j) => expect(p[j]).toBe(permutationP(value, nulls[j] as number[])));
     expect(p[3]).toBeNaN();
     expect(medians).toHaveLength(49);
+  });
+
+  it('draw all regions while they fit into one figure, and the unions of their sets when there are more than 20', () => {
+    const rois = (count: number): Roi[] => Array.from({ length: count }, (_, i) => ({ set: `set${i % 3}`, label: i < 3 ? null : i, name: `area ${i}`, voxels: [i] }));
+    expect(roisDrawn(rois(20))).toHaveLength(20);
+    expect(roisDrawn(rois(21)).map((roi) => roi.name)).toEqual(['area 0', 'area 1', 'area 2']);
   });
 
   it('take the median of a region over its defined voxels only', () => {

@@ -24,6 +24,10 @@ export interface Problem {
   readonly seed: string;
   /** nsdId to flag as test although its row is a training row too */
   readonly leak?: number;
+  /** training image to flag as one of the shared images */
+  readonly sharedInTraining?: number;
+  /** name of the model that made the features; absent: none did */
+  readonly backbone?: string;
 }
 
 export const FEATURES = 12;
@@ -72,12 +76,12 @@ export function writeProblem(folder: string, problem: Problem): void {
   ];
   writeNpy(file('features', 'early.npy'), tensor('float32', [images, 3, 2, 2], early));
   writeNpy(file('features', 'late.npy'), tensor('float32', [images, 4, 1, 1], late));
-  const featuresFile: FeaturesFile = { layers, nsdIds: [...nsdIds], width: FEATURES, chunks: [{ start: 0, count: images, files: ['early.npy', 'late.npy'] }] };
+  const featuresFile: FeaturesFile = { backbone: problem.backbone === undefined ? null : digestOf(problem.backbone), layers, nsdIds: [...nsdIds], width: FEATURES, chunks: [{ start: 0, count: images, files: ['early.npy', 'late.npy'] }] };
   writeFileSync(file('features', FEATURES_INDEX), JSON.stringify(featuresFile));
 
   const firstTest = images - problem.testImages;
-  const stimuli: StimulusImage[] = [...nsdIds].map((nsdId, i) => ({ nsdId, cocoId: null, shared: i >= firstTest, split: i >= firstTest ? 'test' : i % 6 === 0 ? 'validation' : 'train' }));
-  if (problem.leak !== undefined) stimuli.push({ nsdId: problem.leak, cocoId: null, shared: false, split: 'test' });
+  const stimuli: StimulusImage[] = [...nsdIds].map((nsdId, i) => ({ nsdId, cocoId: null, firstTrial: i, shared: i >= firstTest || nsdId === problem.sharedInTraining, split: i >= firstTest ? 'test' : i % 6 === 0 ? 'validation' : 'train' }));
+  if (problem.leak !== undefined) stimuli.push({ nsdId: problem.leak, cocoId: null, firstTrial: 0, shared: false, split: 'test' });
   writeFileSync(file('stimuli', 'stimuli.json'), JSON.stringify({ dataset: 'imgBrick', images: stimuli }));
   writeFileSync(file('stimuli', 'stimuli.hdf5'), '');
 

@@ -5,11 +5,12 @@ import { afterAll, describe, expect, it } from 'vitest';
 import type { StageDefinition } from '../../../src/engine/stage.js';
 import { readNpy, writeNpy } from '../../../src/formats/npy.js';
 import { createOnnxRuntimeService } from '../../../src/runtime/onnxruntime-service.js';
-import type { RidgeFit } from '../../../src/solvers/index.js';
+import { ridgeBytes, type RidgeFit } from '../../../src/solvers/index.js';
 import { readFeatures } from '../../../src/stages/artifacts/features.js';
 import { readReadout } from '../../../src/stages/artifacts/readout.js';
 import { readVoxels } from '../../../src/stages/artifacts/voxels.js';
 import { expandAlphas } from '../../../src/stages/readout-ridge/alphas.js';
+import { requireMemory } from '../../../src/stages/readout-ridge/memory.js';
 import { fitWarnings } from '../../../src/stages/readout-ridge/report.js';
 import stage from '../../../src/stages/readout-ridge/stage.js';
 import { constantVoxel, FEATURES, readerOf, runOn, writeProblem, type Problem, type Ran } from './encoding-rig.js';
@@ -75,6 +76,13 @@ describe('readout.ridge', () => {
     expect(metrics).toMatchObject({ 'training rows': 210, 'training images': 70 });
   });
 
+  it('reads the trials of scattered rows in the order asked for', async () => {
+    const run = await fit(PROBLEM, {});
+    const { trials } = readVoxels(readerOf(run.inputs['voxels'] as string));
+    const wanted = [5, 6, 7, 200, 3];
+    expect([...trials.gather(wanted)]).toEqual(wanted.flatMap((row) => [...trials.rows(row, 1)]));
+  });
+
   it('gives a voxel that does not vary weight 0 and NaN for alpha and score, and counts it', async () => {
     const run = await fit(PROBLEM, {});
     const v = constantVoxel(PROBLEM);
@@ -93,7 +101,40 @@ describe('readout.ridge', () => {
   });
 
   it('refuses a test image among the training rows as a leak', async () => {
-    await expect(fit({ ...PROBLEM, leak: 30 }, {})).rejects.toMatchObject({ code: 'E_LEAK', message: 'image 30 (nsdId) is in the training rows and in the test part' });
+    await expect(fit({ ...PROBLEM, leak: 30 }, {})).rejects.toMatchObject({ code: 'E_LEAK', message: 'image 30 (nsdId) is held out and in the training rows' });
+  });
+
+  it('refuses a shared image among the training rows, whatever part the split gives it', async () => {
+    await expect(fit({ ...PROBLEM, sharedInTraining: 40 }, {})).rejects.toMatchObject({ code: 'E_LEAK', message: 'image 40 (nsdId) is held out and in the training rows', facts: { found: '1 of them' } });
+  });
+
+  it('records the model that the features came from', async () => {
+    const run = await fit({ ...PROBLEM, backbone: 'network' }, {});
+    expect(readReadout(run.output).backbone).toBe(readFeatures(readerOf(run.inputs['features'] as string)).backbone);
+    expect(readReadout(run.output).backbone).toMatch(/^[0-9a-f]+$/);
+  });
+});
+
+describe('the memory of a fit', () => {
+  const sizes = { rows: 9000, features: 60_000, targets: 15_000, alphas: 15, tile: 4096 };
+
+  it('is bounded below by the arrays that stay whole, and grows with every size', () => {
+    const whole = 4 * (9000 * 60_000 + 9000 * 15_000 + 60_000 * 15_000);
+    expect(ridgeBytes(sizes)).toBeGreaterThan(whole);
+    expect(ridgeBytes(sizes)).toBeLessThan(5 * whole);
+    for (const name of ['rows', 'features', 'targets', 'alphas'] as const) expect(ridgeBytes({ ...sizes, [name]: 2 * sizes[name] }), name).toBeGreaterThan(ridgeBytes(sizes));
+    expect(ridgeBytes({ ...sizes, tile: 512 })).toBeLessThan(ridgeBytes(sizes));
+  });
+
+  it('is refused before the fit when the machine has less, naming both in GB', () => {
+    expect(() => requireMemory(sizes, 1e12)).not.toThrow();
+    let thrown: unknown;
+    try {
+      requireMemory(sizes, 16e9);
+    } catch (error) {
+      thrown = error;
+    }
+    expect(thrown).toMatchObject({ code: 'E_ENVIRONMENT', facts: { expected: 'at most 16.0 GB', found: `about ${(ridgeBytes(sizes) / 1e9).toPrecision(3)} GB for 9000 rows, 60000 features and 15000 voxels` } });
   });
 });
 

@@ -3,6 +3,7 @@ import { Random } from '../../../src/core/random.js';
 import type { FeatureLayer } from '../../../src/stages/artifacts/features.js';
 import type { Roi } from '../../../src/stages/artifacts/voxels.js';
 import { foldReadout, predictRows, voxelWeights } from '../../../src/stages/response/functional.js';
+import { objectiveOf, objectiveText } from '../../../src/stages/response/objective.js';
 import { poolingMatrix } from '../../../src/stages/response/pooling.js';
 
 const rois: readonly Roi[] = [
@@ -24,6 +25,22 @@ describe('voxelWeights', () => {
   it('refuses a region that is not there, naming those that are, and one without voxels', () => {
     expect(() => voxelWeights(rois, 5, { roi: 'FFA-1' })).toThrow(/region "FFA-1" is not among the voxels/);
     expect(() => voxelWeights(rois, 5, { roi: 'floc-words' })).toThrow(/holds no voxel/);
+  });
+});
+
+describe('objectives', () => {
+  it('say in full what is subtracted', () => {
+    expect(objectiveText(objectiveOf({ roi: 'a' }, 'x'))).toBe('a');
+    expect(objectiveText(objectiveOf({ roi: 'a', minus: ['b'] }, 'x'))).toBe('a − b');
+    expect(objectiveText(objectiveOf({ roi: 'a', minus: ['b', 'c'], weight: 0.5 }, 'x'))).toBe('a − 0.5·mean(b, c)');
+    expect(objectiveOf({ roi: 'a', minus: ['b'] }, 'x')).toEqual({ roi: 'a', minus: ['b'], weight: 1 });
+  });
+});
+
+describe('predictRows', () => {
+  it('refuses rows of another width', () => {
+    const fold = { features: Float64Array.of(1, 2, 3), intercept: 0, templates: new Map<string, Float32Array>() };
+    expect(() => predictRows(fold, new Float32Array(8))).toThrow(/not as wide as the readout/);
   });
 });
 

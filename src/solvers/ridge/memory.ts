@@ -1,0 +1,40 @@
+/**
+ * What a ridge fit holds in memory at its peak, from its sizes alone, so that a fit that cannot succeed is refused before hours of work. An estimate
+ * from the arrays that live together: fits of some hundred megabytes were seen to peak at 1.1 to 1.4 times this, so what it refuses could not have run.
+ */
+import { BAND } from './programs.js';
+import { REFIT_TILE } from './refit.js';
+import { systemShape, type RidgeForm } from './system.js';
+
+export interface RidgeSizes {
+  readonly rows: number;
+  readonly features: number;
+  readonly targets: number;
+  readonly alphas: number;
+  readonly tile: number;
+}
+
+const FLOAT = 4;
+const DOUBLE = 8;
+
+/**
+ * Bytes, n rows, p features, v targets, a penalties, s = min(n, p), t = min(tile, v), u = min(t, 1024):
+ *   4(np + nv + pv) features, targets and weights · 12av scores · 24np standardised features: training rows, their transpose, held-out rows
+ *   24s² the symmetric problem, its reduction and its basis · 1024as factors · 4t(n + 4s) a tile of scores · 8u(n + 3s + p) a tile of the refit
+ * with s padded to whole blocks.
+ */
+export function ridgeBytes({ rows, features, targets, alphas, tile }: RidgeSizes): number {
+  const form: RidgeForm = rows < features ? 'dual' : 'primal';
+  const { size } = systemShape(form, rows, features);
+  const scored = Math.min(tile, targets);
+  const refitted = Math.min(scored, REFIT_TILE);
+  return (
+    FLOAT * (rows * features + rows * targets + features * targets) +
+    (FLOAT + DOUBLE) * alphas * targets +
+    3 * DOUBLE * rows * features +
+    3 * DOUBLE * size * size +
+    2 * DOUBLE * BAND * alphas * size +
+    FLOAT * scored * (rows + 4 * size) +
+    DOUBLE * refitted * (rows + 3 * size + features)
+  );
+}

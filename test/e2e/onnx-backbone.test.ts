@@ -1,0 +1,57 @@
+/** A model of the user's own: its content, not its place, decides the key. */
+import { spawnSync } from 'node:child_process';
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { Random } from '../../src/core/random.js';
+import { GraphBuilder } from '../../src/graph/builder.js';
+import { encodeModel } from '../../src/graph/encode.js';
+import { conv2d, relu } from '../../src/graph/layers.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'onnx-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+function model(seed: string, batch?: string): Uint8Array {
+  const random = new Random(seed);
+  const builder = new GraphBuilder();
+  const image = builder.input('pixels', 'float32', [1, 3, 16, 16]);
+  const weights = builder.floats([4, 3, 3, 3], Float32Array.from({ length: 108 }, () => random.normal()));
+  builder.output('maps', relu(builder, conv2d(builder, image, weights, undefined, { pads: 1 }), 'maps'));
+  return encodeModel(builder.build(), batch === undefined ? {} : { batch });
+}
+
+function run(file: string): { code: number | null; text: string } {
+  const yaml = join(folder, 'p.yaml');
+  writeFileSync(yaml, `name: onnx\nstages:\n  backbone:\n    type: backbone.onnx\n    params: { file: ${file}, size: 16 }\n`);
+  const done = spawnSync(process.execPath, [resolve('dist/cli/main.js'), 'run', yaml, '--cache-dir', join(folder, 'cache'), '--results', join(folder, 'results')], { encoding: 'utf8' });
+  return { code: done.status, text: done.stdout + done.stderr };
+}
+
+describe('backbone.onnx', () => {
+  it('takes a model, restores it from another path, and runs again for other weights', () => {
+    writeFileSync(join(folder, 'a.onnx'), model('a', 'N'));
+    const first = run('a.onnx');
+    expect(first.text).toMatch(/backbone +ran/);
+    expect(first.code).toBe(0);
+    copyFileSync(join(folder, 'a.onnx'), join(folder, 'elsewhere.onnx'));
+    expect(run('elsewhere.onnx').text).toMatch(/backbone +restored/);
+    writeFileSync(join(folder, 'a.onnx'), model('b', 'N'));
+    expect(run('a.onnx').text).toMatch(/backbone +ran/);
+  });
+
+  it('refuses a model whose batch is fixed, and says how to export it', () => {
+    writeFileSync(join(folder, 'fixed.onnx'), model('a'));
+    const done = run('fixed.onnx');
+    expect(done.code).toBe(1);
+    expect(done.text).toMatch(/E_GRAPH +the batch of the model is fixed[\s\S]*dynamic_axes/);
+  });
+
+  it('refuses bytes that are no model, with an error of its own', () => {
+    writeFileSync(join(folder, 'text.onnx'), 'this is no model');
+    const done = run('text.onnx');
+    expect(done.code).toBe(1);
+    expect(done.text).toContain('E_GRAPH');
+    expect(done.text).not.toContain('This is a bug');
+  });
+});
