@@ -10,6 +10,10 @@ import { fileURLToPath } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const LOCK = join(root, 'stages.lock.json');
+/** what else decides the bytes of every stage: how outputs are written, how its seed is made */
+const SHARED = ['src/engine/artifact-writer.ts', 'src/engine/key.ts', 'src/engine/canonical.ts', 'src/core/random.ts'];
+/** behind the service that a stage declares: the numbers come from there */
+const SERVICES = { tensor: 'src/runtime/onnxruntime-service.ts' };
 const IMPORT = /^\s*(?:import|export)\s+(?!type\b)(?:[^'";]*?\bfrom\s+)?['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]\s*\)/gm;
 
 /** type → {version, code} as the sources stand now */
@@ -21,17 +25,19 @@ export function currentLock() {
     types
       .map(([, type, path]) => {
         const entry = join(root, 'src/stages', path.replace(/\.js$/, '.ts'));
-        const version = Number(/^\s*version: (\d+),/m.exec(readFileSync(entry, 'utf8'))?.[1]);
-        return [type, { version, code: closureDigest(entry, versions) }];
+        const text = readFileSync(entry, 'utf8');
+        const version = Number(/^\s*version: (\d+),/m.exec(text)?.[1]);
+        const services = Object.entries(SERVICES).flatMap(([name, file]) => (new RegExp(`needs: \\[[^\\]]*'${name}'`).test(text) ? [join(root, file)] : []));
+        return [type, { version, code: closureDigest([entry, ...services], versions) }];
       })
       .sort(([a], [b]) => (a < b ? -1 : 1)),
   );
 }
 
-function closureDigest(entry, versions) {
-  const files = new Set();
+function closureDigest(entries, versions) {
+  const files = new Set(SHARED.map((file) => join(root, file)));
   const packages = new Set();
-  const waiting = [entry];
+  const waiting = [...entries];
   while (waiting.length > 0) {
     const file = waiting.pop();
     if (files.has(file)) continue;

@@ -122,6 +122,7 @@ export class NpyWriter {
   readonly #size: number;
   readonly #fd: number;
   #written = 0;
+  #open = true;
 
   constructor(path: string, dtype: DType, shape: Shape) {
     const header = encodeHeader(dtype, shape);
@@ -149,12 +150,19 @@ export class NpyWriter {
 
   /** Errors: E_DATA if elements are missing. */
   close(): void {
-    closeSync(this.#fd);
+    this.abandon();
     if (this.#written !== this.#size) {
       throw new PipelineError('E_DATA', `"${this.#path}" was closed before it was full`, {
         facts: { expected: `${this.#size} elements for [${this.#shape.join(', ')}]`, found: this.#written },
       });
     }
+  }
+
+  /** Lets go of the file without asking whether it is full: for `finally`, so that an error on the way is not hidden by another. Does nothing after `close`. */
+  abandon(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    closeSync(this.#fd);
   }
 }
 

@@ -127,3 +127,17 @@ describe('files that are refused', () => {
     await survivesDamage(fixture('npy/fortran.f4.npy'), 200, readNpy);
   });
 });
+
+test('a writer that is abandoned half-way hides no other error, and abandoning after close is nothing', () => {
+  const path = temporary('abandoned.npy');
+  const writer = new NpyWriter(path, 'float32', [4]);
+  writer.append(Float32Array.from([1, 2]));
+  writer.abandon();
+  writer.abandon();
+  expect(() => readNpy(path)).toThrow();
+  const whole = new NpyWriter(path, 'float32', [1]);
+  whole.append(Float32Array.from([3]));
+  whole.close();
+  whole.abandon();
+  expect(Array.from(readNpy(path).data as Float32Array)).toEqual([3]);
+});

@@ -1,6 +1,6 @@
 """Opens a simulated NSD tree as public NSD code opens the published one, and finds the planted values in it.
 
-usage: python open_simulated_nsd.py NSD_ROOT TRUTH_FOLDER
+usage: python open_simulated_nsd.py NSD_ROOT TRUTH_FOLDER   (two folders that export-artifact.mjs wrote: outputs nsd and truth of the stage simulate)
 needs: numpy, scipy, pandas, h5py, nibabel. Ends with the line "all checks passed", or with the first assertion that fails.
 """
 import glob

@@ -94,6 +94,7 @@ export default defineStage({
     const layers = readout.layers.map((layer) => layer.name);
     const program = await services.tensor.compile(responseModel(backbone, BATCH, layers), { label: 'attribution' });
     const images = openImages(stimuli.brick, stimuli.dataset, backbone.preprocessing);
+    const maps = new NpyWriter(outputs.attributions.path(ATTRIBUTION_MAPS), 'float32', [chosen.length, 3, size, size]);
     try {
       const templates = Object.fromEntries(
         readout.layers.map((layer) => {
@@ -103,7 +104,6 @@ export default defineStage({
       );
       const evaluator = responseEvaluator(program, templates, size, fold.intercept);
       const trainingMean = params.baseline === 'mean' ? meanImage(images, imagesOf(stimuli, 'train', 'validation'), signal) : undefined;
-      const maps = new NpyWriter(outputs.attributions.path(ATTRIBUTION_MAPS), 'float32', [chosen.length, 3, size, size]);
       const entries: AttributionEntry[] = [];
       const sheet: { pixels: Uint8Array; caption: string }[] = [];
       for (const [row, nsdId] of chosen.entries()) {
@@ -134,6 +134,7 @@ export default defineStage({
       const which = params.nsd_ids === undefined ? 'Held-out images with the largest predicted response' : 'The held-out images that nsd_ids lists';
       outputs.attributions.json('report.json', report(objective, params.baseline, which, entries, worst));
     } finally {
+      maps.abandon();
       images.close();
       await program.dispose();
     }

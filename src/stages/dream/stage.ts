@@ -47,7 +47,7 @@ export default defineStage({
   params: Type.Object(
     {
       targets: Type.Array(Target, { minItems: 1, description: 'what to dream of' }),
-      images: Type.Integer({ minimum: 1, maximum: 64, default: 4, description: 'dreams per target, from different starting points; the first ones are the same however many there are' }),
+      images: Type.Integer({ minimum: 1, maximum: 64, default: 4, description: 'dreams per target, from different starting points' }),
       steps: Type.Integer({ minimum: 1, maximum: 100_000, default: 64, description: 'steps of ascent' }),
       learning_rate: Type.Number({ exclusiveMinimum: 0, default: 0.05, description: 'of Adam' }),
       decay: Type.Number({ minimum: 0, maximum: 3, default: 1.5, description: 'exponent of the 1/f scale' }),
@@ -84,10 +84,10 @@ export default defineStage({
     const natural = predictImages(features, Int32Array.from(features.nsdIds.keys()), folds, signal);
     // Views carry noise, so elements of a pooling window hardly tie; where they do, a gradient that is too large still points upward.
     const program = await services.tensor.compile(responseModel(backbone, BATCH, readout.layers.map((layer) => layer.name), 'every'), { label: 'dream' });
+    const writer = new NpyWriter(outputs.dreams.path('dreams.npy'), 'float32', [targets.length * params.images, 3, size, size]);
     try {
       const entries: DreamEntry[] = [];
       const sheet: { pixels: Uint8Array; caption: string }[] = [];
-      const writer = new NpyWriter(outputs.dreams.path('dreams.npy'), 'float32', [targets.length * params.images, 3, size, size]);
       const options = {
         size, steps: params.steps, learningRate: params.learning_rate, decay: params.decay, contrast: params.contrast, noise: params.noise,
         view: { rotation: params.rotation, zoom: params.zoom, shift: params.shift },
@@ -128,6 +128,7 @@ export default defineStage({
       writeDreams(outputs.dreams, { size, targets, entries });
       outputs.dreams.json('report.json', report(targets, entries));
     } finally {
+      writer.abandon();
       await program.dispose();
     }
   },

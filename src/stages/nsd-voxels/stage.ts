@@ -78,21 +78,25 @@ export default defineStage({
     mkdirSync(context.checkpoint, { recursive: true });
     const scratch = join(context.checkpoint, 'trials.npy');
     const writer = new NpyWriter(scratch, 'float32', [trialImages.length, width]);
-    for (let session = 1; session <= selection.sessions; session += 1) {
-      signal.throwIfAborted();
-      const path = nsd.path(betasFile(subject, space, betas, session, selection.format));
-      const read = await readSessionBetas(path, selection.format, regions.voxels, regions.grid, signal);
-      if (read.trials !== perSession) {
-        throw new PipelineError('E_FORMAT', `session ${session} does not hold the trials of the design`, { facts: { expected: perSession, found: read.trials }, hint: 'Check the file: it may be incomplete.' });
+    try {
+      for (let session = 1; session <= selection.sessions; session += 1) {
+        signal.throwIfAborted();
+        const path = nsd.path(betasFile(subject, space, betas, session, selection.format));
+        const read = await readSessionBetas(path, selection.format, regions.voxels, regions.grid, signal);
+        if (read.trials !== perSession) {
+          throw new PipelineError('E_FORMAT', `session ${session} does not hold the trials of the design`, { facts: { expected: perSession, found: read.trials }, hint: 'Check the file: it may be incomplete.' });
+        }
+        if (params.zscore !== 'none') {
+          const first = (session - 1) * perSession;
+          zscoreSession(read.betas, width, (t) => !heldOut.has(trialImages[first + t] as number), invalid);
+        }
+        writer.append(read.betas);
+        context.progress(session, selection.sessions, 'sessions');
       }
-      if (params.zscore !== 'none') {
-        const first = (session - 1) * perSession;
-        zscoreSession(read.betas, width, (t) => !heldOut.has(trialImages[first + t] as number), invalid);
-      }
-      writer.append(read.betas);
-      context.progress(session, selection.sessions, 'sessions');
+      writer.close();
+    } finally {
+      writer.abandon();
     }
-    writer.close();
 
     const kept = Int32Array.from(Array.from({ length: width }, (_, v) => v).filter((v) => invalid[v] === 0));
     if (kept.length === 0) throw new PipelineError('E_DATA', 'no voxel has variance in every session', { hint: 'Check the betas: a session may be empty.' });

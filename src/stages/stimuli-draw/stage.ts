@@ -61,8 +61,9 @@ export default defineStage({
           signal.throwIfAborted();
         }
       }
-    } finally {
       writer.close();
+    } finally {
+      writer.abandon();
     }
     writeNpy(out.path(LABELLED_FILES.cells), { dtype: 'uint8', shape: [count, CELL_GRID, CELL_GRID], data: cells });
     out.json(LABELLED_FILES.labels, { categories: CATEGORIES, labels, cellClasses: CELL_CLASSES });
