@@ -31,7 +31,7 @@ export interface CommandSpec {
   load(): Promise<{ readonly handle: CommandHandler }>;
 }
 
-const SET: OptionSpec = { flags: '--set <path=value>', description: 'change a value of the file: params.steps=64, stages.dream.params.steps=256, seed=3 (repeatable)', repeatable: true };
+const SET: OptionSpec = { flags: '--set <path=value>', description: 'change a value of the file: params.steps=64, stages.dream.params.steps=128, seed=3 (repeatable)', repeatable: true };
 const CACHE_MODE: OptionSpec = { flags: '--cache-mode <mode>', description: 'off: neither read nor write; read: use what is there; read-write (default)', choices: ['off', 'read', 'read-write'] };
 const RESULTS: OptionSpec = { flags: '--results <dir>', description: 'where pictures, tables and the report go (default: results/ in the project)' };
 const FILE: ArgumentSpec = { name: 'FILE', description: 'the pipeline file (YAML)' };
@@ -75,7 +75,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     summary: 'Say beforehand what a run would do with each stage: hit, run or maybe.',
     args: [FILE],
     options: [SET],
-    examples: [['pipeline plan pipelines/face-rois.yaml --set stages.dream.params.steps=256', 'what would that change cost?']],
+    examples: [['pipeline plan pipelines/face-rois.yaml --set stages.dream.params.steps=128', 'what would that change cost?']],
     load: () => import('./commands/plan.js'),
   },
   {
@@ -84,7 +84,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     summary: 'Say why a stage would run again: each value that differs from what is stored.',
     args: [FILE, { name: 'STAGE', description: 'name of the stage in the file' }],
     options: [SET],
-    examples: [['pipeline explain pipelines/face-rois.yaml dream', 'params.steps 128 → 256']],
+    examples: [['pipeline explain pipelines/face-rois.yaml dream', 'params.steps 64 → 128']],
     load: () => import('./commands/explain.js'),
   },
   {
@@ -161,6 +161,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     options: [
       { flags: '--max-size <size>', description: 'keep at most this much, e.g. 50GB' },
       { flags: '--max-age <days>', description: 'drop records not used for this many days' },
+      { flags: '--keep-runs <n>', description: 'whatever the limits, keep what the newest <n> runs used' },
       { flags: '--dry-run', description: 'only say what would be removed' },
     ],
     examples: [['pipeline cache gc --max-size 50GB --dry-run', 'what would go?']],

@@ -19,6 +19,5 @@ export const EXIT_CODE_TABLE: readonly (readonly [code: string, meaning: string]
   ['4', 'the cache is damaged (cache verify)'],
   ['6', 'the environment is at fault (missing build or service, no space, no permission)'],
   ['70', 'a bug in pipeline itself'],
-  ['75', 'temporary: locked by another process, try again'],
   ['128+n', 'ended by signal n (130: Ctrl-C, 143: terminated)'],
 ];

@@ -2,6 +2,7 @@
  * Ctrl-C and its kin as an abort signal. The first one asks for a clean stop, the second ends the process at once (workers notice that their
  * parent is gone). The reason of the abort carries the exit code that the shell expects: 128 + number of the signal.
  */
+import { PipelineError } from '../core/errors.js';
 import type { CliIo } from './io.js';
 
 const SIGNAL_NUMBERS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
@@ -30,7 +31,7 @@ export function interruption(io: CliIo, { onStop, onKill }: InterruptionListener
       process.exit(128 + SIGNAL_NUMBERS[name]);
     }
     onStop?.('Stopping… press Ctrl-C again to kill');
-    controller.abort();
+    controller.abort(new Interrupted(name));
   };
   const dispose = subscribe(io, stop);
   return {
@@ -38,6 +39,20 @@ export function interruption(io: CliIo, { onStop, onKill }: InterruptionListener
     exitCode: () => (received === undefined ? undefined : 128 + SIGNAL_NUMBERS[received]),
     [Symbol.dispose]: dispose,
   };
+}
+
+/** What work that looks at the signal throws. */
+class Interrupted extends PipelineError {
+  readonly #name: StopSignal;
+
+  constructor(name: StopSignal) {
+    super('E_CANCELLED', `"pipeline" was stopped by ${name}`, { hint: 'Run the same command again to finish.' });
+    this.#name = name;
+  }
+
+  override get exitCode(): number {
+    return 128 + SIGNAL_NUMBERS[this.#name];
+  }
 }
 
 /** A signal given by the caller stands for one Ctrl-C. */

@@ -21,6 +21,7 @@ export interface Options {
   readonly repair: boolean;
   readonly maxBytes?: number;
   readonly maxAgeMs?: number;
+  readonly keepRuns?: number;
   readonly dryRun: boolean;
 }
 

@@ -99,6 +99,7 @@ function typedOptions(raw: Record<string, unknown>, env: NodeJS.ProcessEnv): Opt
   const limit = text('limit');
   const maxSize = text('maxSize');
   const maxAge = text('maxAge');
+  const keepRuns = text('keepRuns');
   const color = text('color') as ColorChoice | undefined;
   const results = text('results');
   return {
@@ -120,6 +121,7 @@ function typedOptions(raw: Record<string, unknown>, env: NodeJS.ProcessEnv): Opt
     ...(limit === undefined ? {} : { limit: positiveInteger('--limit', limit) }),
     ...(maxSize === undefined ? {} : { maxBytes: byteCount(maxSize) }),
     ...(maxAge === undefined ? {} : { maxAgeMs: positiveInteger('--max-age', maxAge) * DAY_MS }),
+    ...(keepRuns === undefined ? {} : { keepRuns: positiveInteger('--keep-runs', keepRuns) }),
   };
 }
 

@@ -5,7 +5,7 @@
  */
 import type { SourceSpan } from './source-span.js';
 
-/** Code → exit code of the command that ends with it (DESIGN: 1 stage failed, 2 usage, 3 pipeline invalid, 4 cache damaged, 6 environment, 70 bug, 75 temporary). */
+/** Code → exit code of the command that ends with it (DESIGN: 1 stage failed, 2 usage, 3 pipeline invalid, 4 cache damaged, 6 environment, 70 bug). */
 export const ERROR_CODES = {
   // usage
   E_USAGE: 2,
@@ -43,7 +43,6 @@ export const ERROR_CODES = {
   E_OPERATOR: 1,
   E_RUNTIME: 1,
   // running
-  E_STAGE_FAILED: 1,
   E_STAGE_CRASHED: 1,
   E_OUTPUT_MISSING: 1,
   E_TIMEOUT: 1,
@@ -57,7 +56,6 @@ export const ERROR_CODES = {
   E_CACHE_DAMAGED: 4,
   E_STORE_IO: 6,
   E_NO_SPACE: 6,
-  E_STORE_LOCKED: 75,
   // the machine
   E_ENVIRONMENT: 6,
   E_SERVICE_MISSING: 6,

@@ -11,9 +11,10 @@ import { PipelineError } from '../core/errors.js';
 import type { ArtifactFile, ArtifactWriter } from './artifact.js';
 import { checkFileName } from './artifact-name.js';
 import { compareUtf8, sortedJson } from './canonical.js';
+import type { KnownExternal } from './stage-externals.js';
 import type { Store } from './store/store.js';
 import { nearest } from './suggest.js';
-import type { JobExternal, MadeOutput } from './worker-protocol.js';
+import type { MadeOutput } from './worker-protocol.js';
 
 /** Files of at most this many bytes are kept in the record: DESIGN section 6. */
 export const INLINE_BYTES = 4096;
@@ -23,13 +24,13 @@ const STORING_AT_ONCE = 8;
 export class StagingWriter implements ArtifactWriter {
   readonly #label: string;
   readonly #folder: string;
-  readonly #externals: ReadonlyMap<string, JobExternal>;
+  readonly #externals: ReadonlyMap<string, KnownExternal>;
   /** name → bytes by reference, or undefined for a file that lies (or will lie) in the folder */
   readonly #files = new Map<string, ArtifactFile | undefined>();
   #restricted = false;
 
   /** `label` names it in messages, e.g. `output "maps" of stage "dream"`. */
-  constructor(label: string, folder: string, externals: ReadonlyMap<string, JobExternal>) {
+  constructor(label: string, folder: string, externals: ReadonlyMap<string, KnownExternal>) {
     this.#label = label;
     this.#folder = folder;
     this.#externals = externals;
@@ -69,7 +70,7 @@ export class StagingWriter implements ArtifactWriter {
         hint: 'List it in the externals of the stage type.',
       });
     }
-    this.adopt(name, { name, digest: external.digest, size: external.size, external: true });
+    this.adopt(name, { name, digest: external.content.digest, size: external.content.size, external: true });
   }
 
   restrict(): void {

@@ -12,6 +12,7 @@
 import { digestOf, type Digest } from '../core/digest.js';
 import { PipelineError } from '../core/errors.js';
 import type { JsonValue } from '../core/json.js';
+import { escapePointer } from './json-pointer.js';
 
 /** Deeper data is a mistake (a cycle, or a parser bomb) and would overflow the call stack. */
 const MAX_DEPTH = 256;
@@ -112,7 +113,7 @@ function checkDepth(depth: number, place: string): void {
 }
 
 function child(place: string, key: string): string {
-  return `${place}/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`;
+  return `${place}/${escapePointer(key)}`;
 }
 
 function isSurrogate(unit: number): boolean {

@@ -7,6 +7,7 @@ import { outsidePath } from './artifact-reader.js';
 import type { ExternalDigests } from './external-digests.js';
 import { outputOf, type FinalStage, type KeyedStage, type RunContents, type StageWithProducers } from './run-state.js';
 import { assertUnchanged, type KnownExternal } from './stage-externals.js';
+import { isStoredObject } from './store/record-file.js';
 import type { Store } from './store/store.js';
 
 export interface InputCheck {
@@ -36,7 +37,7 @@ export async function checkInputs(node: StageWithProducers, keyed: KeyedStage, c
 async function isWhole(artifact: Artifact, store: Store): Promise<boolean> {
   let whole = true;
   for (const file of artifact.files) {
-    if (file.inline !== undefined || file.external === true) continue;
+    if (!isStoredObject(file)) continue;
     if ((await store.verifyObject(file.digest, file.size)) !== 'ok') whole = false; // go on: all damage of an artifact is found at once
   }
   return whole;

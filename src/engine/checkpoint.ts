@@ -7,7 +7,7 @@
  * Taking over: whoever creates `taken` in it is the only one who may. An owner on another machine cannot be proved dead: its folder is left to gc.
  */
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, openSync, closeSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, openSync, closeSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { errnoOf, isMissing } from './store/fs-port.js';
 import { currentOwner, livenessOf, parseOwner } from './store/owner.js';
@@ -29,15 +29,21 @@ export class Checkpoint {
   static claim(base: string): Checkpoint {
     const shard = dirname(base);
     mkdirSync(shard, { recursive: true });
-    const mine = `${base}.${randomBytes(ID_BYTES).toString('hex')}`;
-    for (const name of readdirSync(shard).sort()) {
-      if (name.startsWith(`${basename(base)}.`) && takeOver(join(shard, name), mine)) return new Checkpoint(mine);
-    }
+    const mine = freshPath(base);
+    for (const folder of foldersOf(base)) if (takeOver(folder, mine)) return new Checkpoint(mine);
     const fresh = join(shard, `.new-${basename(mine)}`);
     mkdirSync(join(fresh, STATE), { recursive: true });
     writeOwner(fresh);
     renameSync(fresh, mine);
     return new Checkpoint(mine);
+  }
+
+  /** Removes what runs of this key left that are over: no later run may go on from it. */
+  static discard(base: string): void {
+    for (const folder of foldersOf(base)) {
+      const mine = freshPath(base);
+      if (takeOver(folder, mine)) rmSync(mine, { recursive: true, force: true });
+    }
   }
 
   get state(): string {
@@ -48,6 +54,16 @@ export class Checkpoint {
   release(): void {
     rmSync(join(this.folder, OWNER), { force: true });
   }
+}
+
+function freshPath(base: string): string {
+  return `${base}.${randomBytes(ID_BYTES).toString('hex')}`;
+}
+
+function foldersOf(base: string): string[] {
+  const shard = dirname(base);
+  if (!existsSync(shard)) return [];
+  return readdirSync(shard).filter((name) => name.startsWith(`${basename(base)}.`)).sort().map((name) => join(shard, name));
 }
 
 function takeOver(from: string, to: string): boolean {

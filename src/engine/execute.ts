@@ -8,12 +8,14 @@
  */
 import { rm } from 'node:fs/promises';
 import { PipelineError, serializeError, type SerializedError } from '../core/errors.js';
+import type { Artifact } from './artifact.js';
 import { checkInputs } from './check-inputs.js';
 import type { RunEvent, RunEventListener, StageWord } from './events.js';
 import { ExternalDigests } from './external-digests.js';
 import { Gate } from './gate.js';
 import { servicesOf } from './key-material.js';
 import type { Plan, PlannedStage } from './plan.js';
+import type { StageKey } from './record.js';
 import type { WorkerPool } from './pool.js';
 import { findKey } from './find-key.js';
 import { ResourceLedger } from './resource-ledger.js';
@@ -21,9 +23,10 @@ import type { StageRegistry } from './stage.js';
 import { RunJournal, type RunSummary } from './run-journal.js';
 import { performStage } from './perform-stage.js';
 import { publishedFiles } from './published-files.js';
-import type { FinalStage, KeyedStage, RunContents } from './run-state.js';
+import { holdRestricted, inputsOf, type FinalStage, type KeyedStage, type RunContents } from './run-state.js';
 import { nodeFs } from './store/fs-port.js';
 import { withStoreErrors } from './store/io-errors.js';
+import { isStoredObject } from './store/record-file.js';
 import type { Store } from './store/store.js';
 import { Past } from './why.js';
 
@@ -55,9 +58,11 @@ export interface ExecuteOptions {
 /** Never rejects for a stage's failure: that is in the summary. Errors: E_STORE_IO and E_NO_SPACE if the run cannot be recorded; bugs. */
 export async function execute(plan: Plan, options: ExecuteOptions): Promise<RunSummary> {
   const digests = await ExternalDigests.open(options.store.directory);
-  const journal = RunJournal.begin(plan, options);
-  options.store.onEvent((event) => journal.emit(event));
-  return withStoreErrors(nodeFs, 'recording the run', options.store.directory, () => new Execution(plan, options, digests, journal).run());
+  return withStoreErrors(nodeFs, 'recording the run', options.store.directory, async () => {
+    const journal = RunJournal.begin(plan, options);
+    options.store.onEvent((event) => journal.emit(event));
+    return new Execution(plan, options, digests, journal).run();
+  });
 }
 
 interface Node extends FinalStage {
@@ -81,6 +86,8 @@ class Execution {
   readonly #gate = new Gate(RESOLVING_AT_ONCE);
   readonly #ledger: ResourceLedger;
   readonly #past: Past;
+  /** key → the end of the last stage with that key that is under way */
+  readonly #turns = new Map<StageKey, Promise<void>>();
   readonly #abort = new AbortController();
   /** set once nothing new may start: what is to blame */
   #stoppedBy: string | undefined;
@@ -141,20 +148,35 @@ class Execution {
   async #move(node: Node): Promise<void> {
     const began = performance.now();
     try {
-      const keyed = await this.#gate.run(() => this.#resolve(node, began));
-      if (keyed === undefined) return;
-      const { broken, stale } = await this.#gate.run(() => checkInputs(node, keyed, this.#contents, this.#options.store, this.#digests));
-      if (stale || broken.length > 0) return await this.#repair(node, broken as readonly Node[]);
-      await this.#perform(node, keyed);
+      const keyed = await this.#gate.run(() => this.#keyOf(node));
+      await this.#inTurn(keyed.key, async () => {
+        if (await this.#gate.run(() => this.#restore(node, keyed, began))) return;
+        const { broken, stale } = await this.#gate.run(() => checkInputs(node, keyed, this.#contents, this.#options.store, this.#digests));
+        if (stale || broken.length > 0) await this.#repair(node, broken as readonly Node[]);
+        else await this.#perform(node, keyed);
+      });
     } catch (error) {
       if (error instanceof Stopped || (this.#abort.signal.aborted && !node.started)) node.state = 'waiting'; // it will count as blocked
       else this.#fail(node, began, error);
     }
   }
 
-  /** The key of a stage that has to run; undefined once the stage is settled without. */
-  async #resolve(node: Node, began: number): Promise<KeyedStage | undefined> {
-    const { registry, store, force } = this.#options;
+  /** Stages with the same key take turns, so that the second finds what the first has stored. No turn is awaited within the gate. */
+  async #inTurn(key: StageKey, work: () => Promise<void>): Promise<void> {
+    if (this.#options.store.mode !== 'read-write') return work(); // nothing is stored that the second could find
+    const before = this.#turns.get(key);
+    const turn = before === undefined ? work() : before.then(work);
+    const over = turn.catch(() => undefined);
+    this.#turns.set(key, over);
+    try {
+      await turn;
+    } finally {
+      if (this.#turns.get(key) === over) this.#turns.delete(key);
+    }
+  }
+
+  async #keyOf(node: Node): Promise<KeyedStage> {
+    const { registry, store } = this.#options;
     const { name } = node.stage;
     this.#throwIfStopped();
     const keyed = await findKey(node, registry, this.#digests, this.#contents, {
@@ -162,23 +184,32 @@ class Execution {
       onProgress: (done, total) => this.#journal.emit({ kind: 'stage.progress', stage: name, done, total, note: 'digesting outside files' }),
       keep: async () => store.mode === 'read-write' && this.#digests.save(),
     });
-    const { key } = keyed;
     this.#journal.keyed(name, keyed);
-    if (node.repairing || force?.(name) === true) return keyed;
+    return keyed;
+  }
+
+  /** False if the stage has to run. */
+  async #restore(node: Node, { key }: KeyedStage, began: number): Promise<boolean> {
+    const { store, force } = this.#options;
+    const { name } = node.stage;
+    this.#throwIfStopped();
+    if (node.repairing || force?.(name) === true) return false;
     const record = await store.lookup(key);
-    if (record === undefined) return keyed;
+    if (record === undefined) return false;
     // What is copied to the results is read without a stage in between, so its bytes are verified here.
     for (const { file } of publishedFiles(node.stage.manifest, record.outputs)) {
-      if (file.inline !== undefined || file.external === true || (await store.verifyObject(file.digest, file.size)) === 'ok') continue;
+      if (!isStoredObject(file) || (await store.verifyObject(file.digest, file.size)) === 'ok') continue;
       node.repairing = true;
       await store.dropRecord(key);
-      return keyed;
+      return false;
     }
-    node.outputs = record.outputs;
+    // The record may be older than the restriction of its inputs, which is not part of any key.
+    const outputs = holdRestricted(inputsOf(node)) ? allRestricted(record.outputs) : record.outputs;
+    node.outputs = outputs;
     node.key = key;
-    this.#journal.made(name, record.outputs, record.metrics);
+    this.#journal.made(name, outputs, record.metrics);
     this.#settle(node, 'restored', { kind: 'stage.restored', stage: name, key, durationMs: performance.now() - began });
-    return undefined;
+    return true;
   }
 
   async #perform(node: Node, keyed: KeyedStage): Promise<void> {
@@ -298,6 +329,10 @@ function nodesOf(plan: Plan): Node[] {
     byName.set(stage.name, node);
     return node;
   });
+}
+
+function allRestricted(outputs: Readonly<Record<string, Artifact>>): Record<string, Artifact> {
+  return Object.fromEntries(Object.entries(outputs).map(([port, artifact]) => [port, { ...artifact, restricted: true }]));
 }
 
 function cancelled(): PipelineError {

@@ -31,7 +31,7 @@ export async function explainStage(plan: Plan, stageName: string, options: Statu
   const past = new Past(plan.file, options.store);
   if (status.answer === 'maybe') return explainOpen(stage, status, byName, past, options);
   const none = { changes: [], against: null, undecided: [] };
-  if (status.answer !== 'run' || status.key === undefined || status.material === undefined || status.why === 'forced') return { ...status, ...none };
+  if (status.answer !== 'run' || status.key === undefined || status.material === undefined) return { ...status, ...none };
   const reason = await compareWithPast(past, stageName, status.key, status.material);
   return { ...status, why: reason.text, changes: reason.changes, against: reason.against, undecided: [] };
 }
@@ -54,7 +54,7 @@ async function explainOpen(stage: PlannedStage, status: StageStatus, byName: Rea
   return { ...status, changes, against: before.against, undecided };
 }
 
-function unknownStage(plan: Plan, name: string): PipelineError {
+export function unknownStage(plan: Plan, name: string): PipelineError {
   const names = plan.stages.map((stage) => stage.name);
   return new PipelineError('E_UNKNOWN_STAGE_NAME', `"${name}" is not a stage of "${plan.name}"`, {
     facts: { expected: `one of ${names.length} stages`, found: `"${name}"`, file: plan.file },

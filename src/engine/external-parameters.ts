@@ -1,5 +1,6 @@
-/** Which parameters of a stage type are paths of outside files: the one reading of the schema keyword `x-external`. */
-import type { JsonObject, JsonValue } from '../core/json.js';
+/** Which parameters of a stage type are paths of outside files: the one reading of the schema keyword `x-external`, a keyword of our own. */
+import type { JsonObject } from '../core/json.js';
+import { schemaOf } from './schema-words.js';
 
 export const EXTERNAL_KEYWORD = 'x-external';
 
@@ -7,12 +8,8 @@ export type ExternalKind = 'file' | 'directory';
 
 /** In the order of the schema. Only properties of the top level can be external. */
 export function externalParameters(schema: JsonObject): [name: string, kind: ExternalKind][] {
-  return Object.entries(objectOf(schema['properties'])).flatMap(([name, property]): [string, ExternalKind][] => {
-    const kind = objectOf(property)[EXTERNAL_KEYWORD];
+  return Object.entries(schemaOf(schema['properties'])).flatMap(([name, property]): [string, ExternalKind][] => {
+    const kind = schemaOf(property)[EXTERNAL_KEYWORD];
     return kind === 'file' || kind === 'directory' ? [[name, kind]] : [];
   });
-}
-
-function objectOf(value: JsonValue | undefined): JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as JsonObject) : {};
 }

@@ -5,6 +5,7 @@
 import type { JsonObject, JsonValue } from '../core/json.js';
 import type { SourceSpan } from '../core/source-span.js';
 import type { Diagnostics } from './diagnostics.js';
+import { escapePointer, unescapePointer } from './json-pointer.js';
 import type { SchemaError } from './schema-validator.js';
 import { branchesOf, enumerated, inWords, isObject, schemaOf } from './schema-words.js';
 import { kindOf, shownValue } from './source-node.js';
@@ -129,12 +130,4 @@ function valueAt(root: JsonValue, pointer: string): JsonValue | undefined {
 /** `/optimizer/rates/0` → `optimizer.rates[0]` */
 function named(pointer: string): string {
   return pointer.split('/').slice(1).map(unescapePointer).reduce((path, part) => (/^[0-9]+$/.test(part) ? `${path}[${part}]` : path === '' ? part : `${path}.${part}`), '');
-}
-
-export function escapePointer(segment: string): string {
-  return segment.replaceAll('~', '~0').replaceAll('/', '~1');
-}
-
-export function unescapePointer(segment: string): string {
-  return segment.replaceAll('~1', '/').replaceAll('~0', '~');
 }

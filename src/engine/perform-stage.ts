@@ -1,21 +1,24 @@
 /**
  * Runs one stage and turns what it wrote into a record: staging folder, job, timeout, the check that nothing outside changed meanwhile,
- * sealed outputs. Nothing is published here, and after any error nothing of the run is left but unreferenced objects.
+ * sealed outputs. Nothing is published here, and after any error nothing of the run is left but unreferenced objects and what the stage
+ * itself kept to go on from: memo values and checkpoints, neither of which outlives a change of what it was made from.
  */
+import { rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { PipelineError } from '../core/errors.js';
 import type { Artifact } from './artifact.js';
 import { sealArtifact } from './artifact-seal.js';
 import { outsideFiles } from './check-inputs.js';
+import { Checkpoint } from './checkpoint.js';
 import type { ExternalDigests } from './external-digests.js';
 import { stageSeed } from './key.js';
 import type { PlannedStage } from './plan.js';
 import type { WorkerPool } from './pool.js';
 import type { StageRecord } from './record.js';
-import { outputOf, type KeyedStage, type RunContents, type StageWithProducers } from './run-state.js';
+import { holdRestricted, inputsOf, type KeyedStage, type RunContents, type StageWithProducers } from './run-state.js';
 import { runStage } from './run-stage.js';
 import type { StageRegistry, StageResources } from './stage.js';
-import { assertUnchanged } from './stage-externals.js';
+import { areUnchanged, assertUnchanged } from './stage-externals.js';
 import type { Store } from './store/store.js';
 import type { JobListener } from './worker-process.js';
 import type { StageJob, StageResult } from './worker-protocol.js';
@@ -47,10 +50,12 @@ export async function performStage(node: StageToPerform, keyed: KeyedStage, cont
   const { store, digests } = options;
   const { stage } = node;
   const began = performance.now();
+  const inputs = inputsOf(node);
+  const outside = outsideFiles(Object.values(inputs), contents);
+  const read = [...keyed.externals, ...outside];
   const staging = await store.createStaging(stage.name);
+  let result: StageResult | undefined;
   try {
-    const inputs = inputsOf(node);
-    const outside = outsideFiles(Object.values(inputs), contents);
     const job: StageJob = {
       stage: stage.name,
       type: stage.manifest.type,
@@ -59,8 +64,8 @@ export async function performStage(node: StageToPerform, keyed: KeyedStage, cont
       params: stage.params,
       inputs,
       outputPorts: Object.keys(stage.manifest.outputs),
-      externals: keyed.externals.map(({ name, path, content }) => ({ name, path, digest: content.digest, size: content.size })),
-      outside: Object.fromEntries(outside.map(({ path, content }) => [content.digest, path])),
+      externals: keyed.externals,
+      outside,
       seed: keyed.material.seed === null ? null : stageSeed(keyed.material),
       needs: stage.manifest.needs,
       services: node.services,
@@ -68,8 +73,8 @@ export async function performStage(node: StageToPerform, keyed: KeyedStage, cont
       staging,
       store: { directory: store.directory, mode: store.mode, ...(store.scratch === undefined ? {} : { scratch: store.scratch }) },
     };
-    const result = await withTimeout(stage, options.signal, (signal) => runJob(job, signal, options));
-    await assertUnchanged(stage.name, [...keyed.externals, ...outside], digests);
+    result = await withTimeout(stage, options.signal, (signal) => runJob(job, signal, options));
+    await assertUnchanged(stage.name, read, digests);
     const record: StageRecord = {
       format: 1,
       key: keyed.key,
@@ -79,6 +84,10 @@ export async function performStage(node: StageToPerform, keyed: KeyedStage, cont
       made: { at: new Date().toISOString(), durationMs: Math.round(performance.now() - began), host: hostname(), software: options.software },
     };
     return { record, checkpoint: result.checkpoint };
+  } catch (error) {
+    // A file that cannot be looked at any more is as bad as a changed one; the error to report is the stage's.
+    if (!(await areUnchanged(read, digests).catch(() => false))) await discardCheckpoints(store.checkpointFolder(keyed.key), result?.checkpoint);
+    throw error;
   } finally {
     await store.discardStaging(staging);
   }
@@ -96,19 +105,15 @@ async function runJob(job: StageJob, signal: AbortSignal, { pool, registry, stor
   return runStage(definition, job, { store, services: {}, signal, emit: (said) => listener.onSignal(said) });
 }
 
-/** Port → artifact; ports that are not connected are absent. */
-function inputsOf({ stage, producers }: StageWithProducers): Record<string, Artifact> {
-  const inputs: Record<string, Artifact> = {};
-  for (const [port, [binding]] of Object.entries(stage.inputs)) {
-    const artifact = binding === undefined ? undefined : outputOf(producers, binding.stage, binding.output);
-    if (artifact !== undefined) inputs[port] = artifact;
-  }
-  return inputs;
+/** `own`: the folder of a run whose stage had ended well; its process lives on, so it does not count as left behind. */
+async function discardCheckpoints(base: string, own: string | undefined): Promise<void> {
+  if (own !== undefined) await rm(own, { recursive: true, force: true });
+  Checkpoint.discard(base);
 }
 
 /** What shows restricted data is restricted, whatever the stage says. */
 function seal(stage: PlannedStage, inputs: Readonly<Record<string, Artifact>>, result: StageResult): Record<string, Artifact> {
-  const inherited = Object.values(inputs).some((artifact) => artifact.restricted === true);
+  const inherited = holdRestricted(inputs);
   return Object.fromEntries(
     Object.entries(result.outputs).map(([port, made]) => {
       const type = stage.manifest.outputs[port]?.type ?? port;

@@ -62,7 +62,7 @@ function stageSchema(manifests: readonly StageManifest[]): JsonObject {
           cpus: orExpression({ type: 'integer', minimum: 1, description: 'Cores, and threads of its numerical libraries.' }),
           memory: orExpression({ type: 'string', pattern: MEMORY_PATTERN, description: 'e.g. 4 GB' }),
           time: orExpression({ type: 'string', pattern: TIME_PATTERN, description: 'The stage fails when it takes longer, e.g. 30 min.' }),
-          gpu: orExpression({ type: 'integer', minimum: 0, description: 'Number of GPUs.' }),
+          gpu: orExpression({ type: 'integer', minimum: 0, description: 'Number of GPUs. No effect yet.' }),
         },
       },
     },

@@ -3,7 +3,6 @@
  * It decides nothing about keys, records or other stages, and publishes nothing.
  */
 import { join } from 'node:path';
-import type { Digest } from '../core/digest.js';
 import { PipelineError } from '../core/errors.js';
 import { Random } from '../core/random.js';
 import { FileLocator, StoredArtifact } from './artifact-reader.js';
@@ -29,7 +28,7 @@ export async function runStage(definition: StageDefinition, job: StageJob, host:
   checkDefinition(definition, job);
   const { store, signal, emit } = host;
   const externals = new Map(job.externals.map((external) => [external.name, external]));
-  const outside = new Map(Object.entries(job.outside) as [Digest, string][]);
+  const outside = new Map(job.outside.map(({ content, path }) => [content.digest, path]));
   const locator = new FileLocator((digest) => store.objectPath(digest), outside, join(job.staging, 'inline'));
   const writers = new Map(
     job.outputPorts.map((port) => [port, new StagingWriter(`output "${port}" of stage "${job.stage}"`, join(job.staging, 'outputs', port), externals)]),

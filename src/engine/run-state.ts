@@ -33,3 +33,18 @@ export interface RunContents {
 export function outputOf(producers: readonly FinalStage[], stage: string, output: string): Artifact | undefined {
   return producers.find((producer) => producer.stage.name === stage)?.outputs?.[output];
 }
+
+/** Port → artifact; ports that are not connected are absent. */
+export function inputsOf({ stage, producers }: StageWithProducers): Record<string, Artifact> {
+  const inputs: Record<string, Artifact> = {};
+  for (const [port, [binding]] of Object.entries(stage.inputs)) {
+    const artifact = binding === undefined ? undefined : outputOf(producers, binding.stage, binding.output);
+    if (artifact !== undefined) inputs[port] = artifact;
+  }
+  return inputs;
+}
+
+/** Whatever is made from these inputs is then restricted too, whatever the stage says. */
+export function holdRestricted(inputs: Readonly<Record<string, Artifact>>): boolean {
+  return Object.values(inputs).some((artifact) => artifact.restricted === true);
+}

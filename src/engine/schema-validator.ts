@@ -21,8 +21,6 @@ export interface SchemaError {
 /** Checks a value and fills defaults into it, in place. */
 export type SchemaValidator = (value: Record<string, unknown>) => readonly SchemaError[];
 
-/** Keyword of our own: the parameter is a path to an outside file or folder, relative to the pipeline file. */
-
 let ajv: Ajv | undefined;
 const compiled = new WeakMap<JsonObject, SchemaValidator>();
 

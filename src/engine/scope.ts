@@ -9,6 +9,7 @@ import type { Diagnostics } from './diagnostics.js';
 import { placeOf } from './diagnostics.js';
 import type { Expression } from './expression.js';
 import { pathsOf } from './expression-value.js';
+import { escapePointer } from './json-pointer.js';
 import type { Override } from './overrides.js';
 import type { PipelineFile } from './pipeline-file.js';
 import { kindOf, shownValue } from './source-node.js';
@@ -93,7 +94,7 @@ export class Scope {
     let size = 1;
     let complete = true;
     const add = (name: string | number, child: SourceNode): JsonValue | undefined => {
-      const value = this.resolve(child, `${pointer}/${String(name).replaceAll('~', '~0').replaceAll('/', '~1')}`, spans);
+      const value = this.resolve(child, `${pointer}/${escapePointer(String(name))}`, spans);
       if (value === undefined) complete = false;
       else size += typeof value === 'object' && value !== null ? this.#sizeOf(value) : 1;
       return value;

@@ -86,13 +86,18 @@ export function externalContents(known: readonly KnownExternal[]): Record<string
   return Object.fromEntries(known.map(({ name, content }) => [name, content.digest]));
 }
 
+export async function areUnchanged(known: Iterable<KnownExternal>, digests: ExternalDigests): Promise<boolean> {
+  for (const { path, content } of known) if (!(await digests.unchanged(path, content))) return false;
+  return true;
+}
+
 /** E_INPUT_CHANGED naming the file if one does not have the content any more that the key was made from. */
 export async function assertUnchanged(stage: string, known: Iterable<KnownExternal>, digests: ExternalDigests): Promise<void> {
   for (const { name, path, content } of known) {
     if (await digests.unchanged(path, content)) continue;
     throw new PipelineError('E_INPUT_CHANGED', `"${name}" changed while "${stage}" was using it`, {
       facts: { expected: `the content that was there when the stage was planned (${content.size} bytes)`, found: 'other content or another file', path },
-      hint: 'Wait until the file is complete and run again; nothing of this run of the stage was cached.',
+      hint: 'Wait until the file is complete and run again; nothing that was made from the changed file was cached.',
     });
   }
 }

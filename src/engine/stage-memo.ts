@@ -1,7 +1,8 @@
 /**
  * Cached values inside a stage. A value is stored under the digest of what the stage says determines it, together with the stage's type,
  * version and services, so a new version never meets an old value. Values are published durably at once: a stage that is killed half way
- * finds the first half again. Bytes are verified before they are handed on; a damaged value is made again.
+ * finds the first half again. That is why outside files are looked at before each publication, and not only when the stage is over.
+ * Bytes are verified before they are handed on; a damaged value is made again.
  */
 import { hostname } from 'node:os';
 import { join } from 'node:path';
@@ -10,9 +11,12 @@ import type { ArtifactFile, ArtifactWriter, MemoEntry } from './artifact.js';
 import { fileNamed, type FileLocator } from './artifact-reader.js';
 import { sealArtifact } from './artifact-seal.js';
 import { StagingWriter } from './artifact-writer.js';
+import { ExternalDigests } from './external-digests.js';
 import { memoKey } from './key.js';
 import type { StageKey } from './record.js';
 import { softwareVersions } from './machine.js';
+import { assertUnchanged } from './stage-externals.js';
+import { isStoredObject } from './store/record-file.js';
 import type { Store } from './store/store.js';
 import type { StageJob } from './worker-protocol.js';
 
@@ -21,17 +25,21 @@ const TYPE = 'Memo';
 
 export type Memo = (struct: JsonValue, produce: (writer: ArtifactWriter) => Promise<void>) => Promise<MemoEntry>;
 
-/** The `context.memo` of one stage run. Two calls with the same struct at the same time share one production. */
+/**
+ * The `context.memo` of one stage run. Two calls with the same struct at the same time share one production. Rejects with E_INPUT_CHANGED
+ * instead of publishing if an outside file of the stage or of its inputs has other content than the key was made from.
+ */
 export function memoFor(job: StageJob, store: Store, locator: FileLocator): Memo {
   const running = new Map<StageKey, Promise<MemoEntry>>();
   let count = 0;
+  let digests: Promise<ExternalDigests> | undefined;
 
   async function find(key: StageKey): Promise<MemoEntry | undefined> {
     const record = await store.lookupMemo(key);
     const value = record?.outputs[OUTPUT];
     if (value === undefined) return undefined;
     for (const file of value.files) {
-      if (isObject(file) && (await store.verifyObject(file.digest, file.size)) !== 'ok') return undefined;
+      if (isStoredObject(file) && (await store.verifyObject(file.digest, file.size)) !== 'ok') return undefined;
     }
     return entry(value.files, true, locator);
   }
@@ -46,6 +54,7 @@ export function memoFor(job: StageJob, store: Store, locator: FileLocator): Memo
     const made = await writer.finish(store);
     const value = sealArtifact({ type: TYPE, ...made });
     const durationMs = Math.round(performance.now() - began);
+    await assertNothingChanged();
     await store.publishMemo({
       format: 1,
       key,
@@ -54,6 +63,13 @@ export function memoFor(job: StageJob, store: Store, locator: FileLocator): Memo
       made: { at: new Date().toISOString(), durationMs, host: hostname(), software: softwareVersions() },
     });
     return entry(value.files, false, locator);
+  }
+
+  /** A value made from a file that was changing would be found under the old content for ever. */
+  async function assertNothingChanged(): Promise<void> {
+    if (store.mode !== 'read-write') return; // nothing is published
+    digests ??= ExternalDigests.open(store.directory);
+    await assertUnchanged(job.stage, [...job.externals, ...job.outside], await digests);
   }
 
   return (struct, produce) => {
@@ -65,10 +81,6 @@ export function memoFor(job: StageJob, store: Store, locator: FileLocator): Memo
     running.set(key, started);
     return started;
   };
-}
-
-function isObject(file: ArtifactFile): boolean {
-  return file.inline === undefined && file.external === undefined;
 }
 
 function entry(files: readonly ArtifactFile[], restored: boolean, locator: FileLocator): MemoEntry {

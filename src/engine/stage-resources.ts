@@ -34,6 +34,13 @@ export function readResources(entry: StageEntry, declared: StageResources, scope
       case 'gpu': {
         const gpu = count(field, value, 0, entry.name, diagnostics);
         if (gpu !== undefined) result.gpu = gpu;
+        if (gpu !== undefined && gpu > 0) {
+          diagnostics.warning('E_UNKNOWN_FIELD', `resource "gpu" of stage "${entry.name}" has no effect`, {
+            facts: { expected: 'cpus, memory or time', found: `gpu: ${gpu}` },
+            hint: 'remove it: stages run on the processor',
+            span: field.keySpan,
+          });
+        }
         break;
       }
       case 'memory':

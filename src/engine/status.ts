@@ -31,7 +31,6 @@ export interface StageStatus {
 export interface StatusOptions {
   readonly registry: StageRegistry;
   readonly store: Store;
-  readonly force?: (stage: string) => boolean;
 }
 
 /** In the order of the plan. Errors: those of the stage types' lists of externals, E_EXTERNAL_MISSING, E_STORE_IO. */
@@ -45,7 +44,7 @@ export async function planStatus(plan: Plan, options: StatusOptions): Promise<St
 }
 
 async function statusOf(stage: PlannedStage, hits: Map<string, FinalStage>, digests: ExternalDigests, past: Past, options: StatusOptions): Promise<StageStatus> {
-  const { registry, store, force } = options;
+  const { registry, store } = options;
   const { name } = stage;
   if (stage.skipped !== undefined) return { stage: name, answer: 'skipped', why: stage.skipped };
   const needed = [...new Set(Object.values(stage.inputs).flatMap((bindings) => bindings.map((binding) => binding.stage)))];
@@ -57,7 +56,6 @@ async function statusOf(stage: PlannedStage, hits: Map<string, FinalStage>, dige
   const producers = needed.map((producer) => hits.get(producer) as FinalStage);
   const material = keyMaterial(stage, { inputs: inputDigests({ stage, producers }), externals: contents }, registry);
   const key = stageKey(material);
-  if (force?.(name) === true) return { stage: name, answer: 'run', key, material, why: 'forced' };
   const record = await store.lookup(key);
   if (record === undefined) return { stage: name, answer: 'run', key, material, why: (await past.why(name, key, material)).text };
   hits.set(name, { stage, key, outputs: record.outputs });

@@ -5,7 +5,7 @@
 import { diffMaterial, type Change } from './diff-material.js';
 import type { KeyMaterial, StageKey, StageRecord } from './record.js';
 import { listRuns, readMaterials, runIds } from './run-history.js';
-import type { RunRecord, StageOutcome } from './run-record.js';
+import type { RunRecord } from './run-record.js';
 import { nodeFs, readWhole } from './store/fs-port.js';
 import { layoutOf } from './store/layout.js';
 import { decodeRecord } from './store/record-file.js';
@@ -14,6 +14,7 @@ import { placesOf } from './store/walk.js';
 
 /** Older runs are not searched: what they had is either a record in the store or of no interest any more. */
 const RUNS_SEARCHED = 100;
+const FAILED = 'it failed last time';
 
 export interface Reason {
   /** few words: `params.steps 64 → 128`, `never run`, `its record is gone` */
@@ -24,8 +25,8 @@ export interface Reason {
 }
 
 interface Last {
+  readonly key: StageKey;
   readonly run: string;
-  readonly outcome: StageOutcome;
 }
 
 /** Remembers what it has read of the past for the length of one command. */
@@ -41,25 +42,25 @@ export class Past {
 
   /** Cheap: looks at the runs of this pipeline file only. */
   async why(stage: string, key: StageKey, material: KeyMaterial): Promise<Reason> {
-    const last = this.#last(stage);
-    const lastKey = last?.outcome.key;
-    if (last === undefined || lastKey === undefined) return { text: 'never run', changes: [], against: null };
-    const against = { key: lastKey, run: last.run };
-    if (lastKey === key) {
-      const failed = last.outcome.word === 'failed';
-      return { text: failed ? 'it failed last time' : 'its record is gone', changes: [], against };
-    }
-    const before = await this.#materialOf(lastKey);
+    const { made, failed } = this.#last(stage, key);
+    const reason = made === undefined ? undefined : await this.#since(made, key, material);
+    if (failed === undefined) return reason ?? { text: 'never run', changes: [], against: null };
+    if (reason === undefined) return { text: FAILED, changes: [], against: failed };
+    return { ...reason, text: `${FAILED}; ${reason.text}` };
+  }
+
+  async #since(against: Last, key: StageKey, material: KeyMaterial): Promise<Reason> {
+    if (against.key === key) return reasonOf([], against);
+    const before = await this.#materialOf(against.key);
     if (before === undefined) return { text: 'changed since the last run, whose key material is gone', changes: [], against };
     return reasonOf(diffMaterial(before, material), against);
   }
 
   /** The material that the stage had last. */
   async lastMaterial(stage: string): Promise<{ readonly material: KeyMaterial; readonly against: NonNullable<Reason['against']> } | undefined> {
-    const last = this.#last(stage);
-    const key = last?.outcome.key;
-    const material = key === undefined ? undefined : await this.#materialOf(key);
-    return last === undefined || key === undefined || material === undefined ? undefined : { material, against: { key, run: last.run } };
+    const { made } = this.#last(stage);
+    const material = made === undefined ? undefined : await this.#materialOf(made.key);
+    return made === undefined || material === undefined ? undefined : { material, against: made };
   }
 
   /** For a stage that never ran: what tells it from the record of its type that differs in the fewest leaves. Reads every record of the store. */
@@ -77,14 +78,21 @@ export class Past {
     return { ...reason, text: `never run; nearest record: ${reason.text}` };
   }
 
-  /** The newest run of this file in which the stage had a key. */
-  #last(stage: string): Last | undefined {
+  /**
+   * The newest run of this file that had a result of the stage, and the newest one after it in which the stage failed under `key`. A stage that
+   * only got a key, because it was blocked or cancelled, says nothing.
+   */
+  #last(stage: string, key?: StageKey): { readonly made?: Last; readonly failed?: Last } {
+    let failed: Last | undefined;
     this.#runs ??= this.#store.mode === 'off' ? [] : listRuns(this.#store.directory, RUNS_SEARCHED).filter(({ file }) => file === this.#file);
     for (const run of this.#runs) {
       const outcome = run.stages.find(({ name }) => name === stage);
-      if (outcome?.key !== undefined) return { run: run.id, outcome };
+      if (outcome?.key === undefined) continue;
+      const found = { key: outcome.key, run: run.id };
+      if (outcome.word === 'ran' || outcome.word === 'restored') return { made: found, ...(failed === undefined ? {} : { failed }) };
+      if (outcome.key === key && outcome.word === 'failed' && outcome.error?.code !== 'E_CANCELLED') failed ??= found;
     }
-    return undefined;
+    return failed === undefined ? {} : { failed };
   }
 
   async #materialOf(key: StageKey): Promise<KeyMaterial | undefined> {

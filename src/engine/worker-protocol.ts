@@ -2,22 +2,14 @@
  * What the engine and a worker process tell each other, and the description of one stage's work that crosses between them. Structured-clone
  * data only. The same job runs inline in the engine's process, so nothing here depends on there being a second process.
  */
-import type { Digest } from '../core/digest.js';
 import type { SerializedError } from '../core/errors.js';
 import type { JsonObject } from '../core/json.js';
 import type { Artifact, ArtifactFile } from './artifact.js';
 import type { RunEvent } from './events.js';
 import type { StageKey } from './record.js';
 import type { StageResources } from './stage.js';
+import type { KnownExternal } from './stage-externals.js';
 import type { Store } from './store/store.js';
-
-/** An outside file with the content that the key was made from. */
-export interface JobExternal {
-  readonly name: string;
-  readonly path: string;
-  readonly digest: Digest;
-  readonly size: number;
-}
 
 export interface StageJob {
   /** its name in the pipeline: for messages only */
@@ -30,9 +22,10 @@ export interface StageJob {
   /** port → verified artifact; an unconnected optional port is absent */
   readonly inputs: Readonly<Record<string, Artifact>>;
   readonly outputPorts: readonly string[];
-  readonly externals: readonly JobExternal[];
-  /** where the outside files of the inputs lie */
-  readonly outside: Readonly<Record<Digest, string>>;
+  /** with the content that the key was made from, and the stamps that tell whether they still have it */
+  readonly externals: readonly KnownExternal[];
+  /** the outside files that the inputs refer to */
+  readonly outside: readonly KnownExternal[];
   /** seed text for `context.random`; null for types that draw nothing */
   readonly seed: string | null;
   readonly needs: readonly string[];

@@ -29,6 +29,13 @@ describe('pipeline explain', () => {
     expect((await project.run(['explain', 'demo.yaml', 'twice', '--set', 'params.number=3'])).stdout).toBe('twice may run: something before it has to be settled first\n  inputs from number: known when it has run or been restored\n  compared with <key> of run <run>\n');
   });
 
+  test('says that an outside file was not read yet', async () => {
+    using project = new FakeProject();
+    project.write('data.csv', '1\n');
+    project.write('demo.yaml', 'name: demo\nstages:\n  source: { type: fake.source, params: { file: data.csv } }\n');
+    expect((await project.run(['explain', 'demo.yaml', 'source'])).stdout).toBe('source may run: 1 outside file not yet digested\n');
+  });
+
   test('an unknown stage is refused with the nearest name', async () => {
     using project = await finished();
     const { code, stderr } = await project.run(['explain', 'demo.yaml', 'twise']);
@@ -94,6 +101,11 @@ describe('pipeline show and runs', () => {
 });
 
 describe('pipeline cache', () => {
+  test.each([[['cache', 'verify']], [['cache', 'verify', '--read-data']], [['cache', 'gc']]])('%j ends with 130 when it is stopped', async (args) => {
+    using project = await finished();
+    expect(await project.run(args, { signal: AbortSignal.abort() })).toEqual({ code: 130, stdout: '', stderr: 'E_CANCELLED  "pipeline" was stopped by SIGINT\n  Run the same command again to finish.\nmore: pipeline help E_CANCELLED\n' });
+  });
+
   test('info counts records by stage type', async () => {
     using project = await finished();
     const { stdout } = await project.run(['cache', 'info']);
@@ -128,6 +140,7 @@ describe('pipeline cache', () => {
     expect(code).toBe(0);
     expect(stdout).toMatch(/^would be removed +count +bytes\nrecords +2 /);
     expect((await project.run(['cache', 'info', '--json'])).stdout).toBe(before);
+    expect((await project.run(['cache', 'gc', '--max-size', '1B', '--keep-runs', '1'])).stdout).toContain('(nothing removed)');
     await project.run(['cache', 'gc', '--max-size', '1B']);
     expect((await project.run(['plan', 'demo.yaml'])).stdout).toContain('number  run      <key>  its record is gone\n');
   });

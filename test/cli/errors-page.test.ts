@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { ERROR_CODES } from '../../src/core/errors.js';
 
@@ -14,4 +15,10 @@ test('every section says what it means and what to do', () => {
     expect(section.split('\n\n').length).toBeGreaterThanOrEqual(3);
     expect(section).toMatch(/^What to do: /m);
   }
+});
+
+test('every error code is used outside of the table', () => {
+  const files = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts') && !name.endsWith(join('core', 'errors.ts')));
+  const text = files.map((name) => readFileSync(join('src', name), 'utf8')).join('\n');
+  expect(Object.keys(ERROR_CODES).filter((code) => !text.includes(`'${code}'`))).toEqual([]);
 });

@@ -123,6 +123,14 @@ export class FakeProject {
         ]);
       }),
     };
-    return [number, double] as unknown as StageDefinition[];
+    const source = {
+      ...common,
+      type: 'fake.source',
+      params: { type: 'object', additionalProperties: false, properties: { file: { type: 'string', 'x-external': 'file' } }, required: ['file'] },
+      inputs: {},
+      outputs: { number: { type: 'Number', description: 'a number' } },
+      run: run('fake.source', ({ outputs }) => outputs['number']?.json('number.json', { value: 1 })),
+    };
+    return [number, double, source] as unknown as StageDefinition[];
   }
 }

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { PipelineError } from '../../src/core/errors.js';
@@ -84,7 +84,9 @@ describe('pipeline run', () => {
       '',
     ].join('\n'));
     expect(failed.stdout.split('\n')[0]).toBe('0 ran, 0 restored, 1 skipped, 1 failed, 1 blocked in <time>');
-    const html = readFileSync(join(project.folder, 'results', 'demo', 'latest', 'report.html'), 'utf8');
+    const [id, ...more] = readdirSync(join(project.folder, 'results', 'demo'));
+    expect(more).toEqual([]); // "latest" is for runs that succeeded
+    const html = readFileSync(join(project.folder, 'results', 'demo', id as string, 'report.html'), 'utf8');
     expect(html).toContain('<div class="error"><b>E_DATA</b> &quot;betas&quot; hold 3 NaN');
     project.during = () => undefined;
     expect((await project.run(['run', 'demo.yaml'])).code).toBe(0);
@@ -99,7 +101,41 @@ describe('pipeline run', () => {
     const all = await project.run(['run', '--force', 'demo.yaml']);
     expect(all.stdout.split('\n')[0]).toBe('2 ran, 0 restored, 1 skipped, 0 failed, 0 blocked in <time>');
     const wrong = await project.run(['run', 'demo.yaml', '--force=nummer']);
-    expect(wrong).toEqual({ code: 2, stdout: '', stderr: 'E_UNKNOWN_STAGE_NAME  "nummer" is not a stage of "demo"\n  did you mean "number"?\nmore: pipeline help E_UNKNOWN_STAGE_NAME\n' });
+    expect(wrong).toEqual({ code: 2, stdout: '', stderr: 'E_UNKNOWN_STAGE_NAME  "nummer" is not a stage of "demo"\n  expected: one of 3 stages\n  found: "nummer"\n  file: <project>/demo.yaml\n  did you mean "number"?\nmore: pipeline help E_UNKNOWN_STAGE_NAME\n' });
+  });
+
+  test('a run that changed nothing names the results and the report that are there, and copies nothing', async () => {
+    using project = new FakeProject();
+    const first = await project.run(['run', 'demo.yaml']);
+    const results = join(project.folder, 'results', 'demo');
+    const names = readdirSync(results).sort();
+    const second = await project.run(['run', 'demo.yaml']);
+    expect(readdirSync(results).sort()).toEqual(names);
+    expect(second.stdout.split('\n').slice(1)).toEqual(first.stdout.split('\n').slice(1));
+    rmSync(join(results, 'latest', 'twice', 'number', 'number.png'));
+    await project.run(['run', 'demo.yaml']);
+    expect(readdirSync(results)).toHaveLength(3);
+    expect(existsSync(join(results, 'latest', 'twice', 'number', 'number.png'))).toBe(true);
+  });
+
+  test('results that cannot be written are an error of the environment', async () => {
+    using project = new FakeProject();
+    project.write('taken', '');
+    const { code, stderr } = await project.run(['run', 'demo.yaml', '--results', 'taken']);
+    expect(code).toBe(6);
+    expect(stderr).toContain('E_STORE_IO  "<project>/taken/demo/<run>" could not be written');
+    expect(stderr).toContain('Name a folder that you may write to with --results.');
+  });
+
+  test('the command to go on has the options of the run, quoted for a shell, and forces what has not run yet', async () => {
+    using project = new FakeProject();
+    project.during = (type) => {
+      if (type === 'fake.double') throw new PipelineError('E_DATA', '"betas" are empty');
+    };
+    const { stderr } = await project.run(['run', 'demo.yaml', '--set', 'params.number=3', '--jobs', '2', '--keep-going', '--force', '--results', 'my results', '--cache-dir', 'store']);
+    expect(stderr).toContain("What finished is kept. To go on: pipeline run demo.yaml --set params.number=3 --jobs 2 --keep-going --force=twice --results 'my results' --cache-dir store\n");
+    const unkept = await project.run(['run', 'demo.yaml', '--cache-mode', 'off', '--results', "it's"]);
+    expect(unkept.stderr).toContain(`Nothing was stored (--cache-mode off). To run it again: pipeline run demo.yaml --cache-mode off --results 'it'\\''s'\n`);
   });
 
   test('--cache-mode off neither reads nor writes the cache, and still gives results', async () => {

@@ -43,6 +43,15 @@ test('what a killed process left is taken over; what another machine holds is no
   expect(readdirSync(Checkpoint.claim(base).state)).toEqual([]);
 });
 
+test('discarding removes what runs that are over left, of this key alone', () => {
+  Checkpoint.discard(base); // nothing was ever kept
+  const [working, over, other] = [Checkpoint.claim(base), Checkpoint.claim(base), Checkpoint.claim(`${base}0`)];
+  over.release();
+  other.release();
+  Checkpoint.discard(base);
+  expect([working, over, other].map(({ folder }) => existsSync(folder))).toEqual([true, false, true]);
+});
+
 test('a folder that somebody is just taking is left alone, and another key is not touched', () => {
   const a = Checkpoint.claim(base);
   a.release();

@@ -1,4 +1,5 @@
 import { appendFileSync, chmodSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { Random } from '../../src/core/random.js';
 import { PipelineRig } from '../rigs/pipeline-rig.js';
@@ -199,6 +200,49 @@ describe('outside files', () => {
     expect(rig.files('records')).toHaveLength(1);
   });
 
+  test('a file that is touched while stages read it changes nothing', async () => {
+    await using rig = PipelineRig.create();
+    rig.pipeline(SOURCE);
+    rig.write({ 'data.bin': 'content' });
+    rig.want('hold-source', 'hold-a');
+    const running = rig.run();
+    await rig.until(() => rig.runs('source') === 2);
+    utimesSync(rig.path('data.bin'), 1_000_000, 1_000_000);
+    rig.release('hold-source');
+    await rig.until(() => rig.runs('a') === 1);
+    chmodSync(rig.path('data.bin'), 0o444);
+    rig.release('hold-a');
+    expect(rig.words((await running).summary)).toEqual({ s: 'ran', a: 'ran' });
+    expect(rig.words((await rig.run()).summary)).toEqual({ s: 'restored', a: 'restored' });
+  });
+
+  test.each([
+    ['before it stores a memo value', 'm-p', [], 1, 'E_INPUT_CHANGED'],
+    ['after its last memo value', 'm-q', [], 2, 'E_INPUT_CHANGED'],
+    ['before its worker is killed', 'm-p', ['kill-m-p'], 1, 'E_STAGE_CRASHED'],
+  ])('a file that changes while a stage reads it, %s, leaves neither a memo value made from it nor a checkpoint', async (_, held, more, memos, code) => {
+    await using rig = PipelineRig.create();
+    rig.pipeline(`
+  s: { type: fake.source, params: { file: data.bin } }
+  m: { type: fake.memo, params: { label: m, chunks: [p, q] }, inputs: { a: '\${stages.s}' } }
+`);
+    rig.write({ 'data.bin': 'content' });
+    rig.want(`hold-${held}`, ...more);
+    const running = rig.run();
+    await rig.until(() => rig.runs(held) === 1);
+    writeFileSync(rig.path('data.bin'), 'CONTENT');
+    rig.release(`hold-${held}`);
+    const { summary } = await running;
+    expect(rig.words(summary)).toEqual({ s: 'ran', m: 'failed' });
+    expect(summary.failures[0]?.error.code).toBe(code);
+    expect(rig.files('memos')).toHaveLength(memos);
+    expect(rig.files('checkpoints')).toEqual([]);
+    for (const name of more) rig.release(name);
+    writeFileSync(rig.path('data.bin'), 'content');
+    expect(rig.words((await rig.run()).summary)).toEqual({ s: 'restored', m: 'ran' });
+    expect(rig.lines('resumed')).toEqual([]);
+  });
+
   test('a missing file fails its stage before anything of it runs', async () => {
     await using rig = PipelineRig.create();
     rig.pipeline(SOURCE);
@@ -228,9 +272,55 @@ describe('outside files', () => {
       expect(summary.record.restricted).toBe(true);
     }
   });
+
+  test('what was made before its input became restricted is restricted when it is restored', async () => {
+    await using rig = PipelineRig.create();
+    rig.pipeline(`${SOURCE}  b: { type: fake.work, params: { label: b }, inputs: { a: '\${stages.a}' } }\n`);
+    rig.write({ 'data.bin': 'content' });
+    expect((await rig.run()).summary.record.restricted).toBe(false);
+    const { summary } = await rig.run({ set: ['stages.s.params.restrict=true'] });
+    expect(rig.words(summary)).toEqual({ s: 'ran', a: 'restored', b: 'restored' });
+    expect(summary.record.stages.map(({ outputs }) => outputs['out']?.restricted)).toEqual([true, true, true]);
+    expect(summary.outputs.get('b')?.['out']?.restricted).toBe(true);
+  });
+});
+
+describe('two stages with the same key', () => {
+  const TWINS = '  one: { type: fake.work, params: { label: w } }\n  two: { type: fake.work, params: { label: w } }\n';
+
+  test('run once: the second is restored', async () => {
+    await using rig = PipelineRig.create();
+    rig.pipeline(TWINS);
+    rig.want('hold-w');
+    const running = rig.run();
+    await rig.until(() => rig.runs('w') === 1);
+    await new Promise((resolve) => setTimeout(resolve, 100)); // time enough for the other to start
+    rig.release('hold-w');
+    expect(Object.values(rig.words((await running).summary)).sort()).toEqual(['ran', 'restored']);
+    expect(rig.runs('w')).toBe(1);
+  });
+
+  test('each try when the first fails, and without a store', async () => {
+    await using rig = PipelineRig.create();
+    rig.pipeline(TWINS);
+    rig.want('fail-w');
+    expect(rig.words((await rig.run({ keepGoing: true })).summary)).toEqual({ one: 'failed', two: 'failed' });
+    expect(Object.values(rig.words((await rig.run()).summary)).sort()).toEqual(['blocked', 'failed']);
+    rig.release('fail-w');
+    expect(rig.words((await rig.run({ mode: 'off' })).summary)).toEqual({ one: 'ran', two: 'ran' });
+  });
 });
 
 describe('failures', () => {
+  test('a run that cannot be recorded is an error of the store', async () => {
+    await using rig = PipelineRig.create();
+    rig.pipeline(CHAIN);
+    await rig.run();
+    rmSync(join(rig.storeDirectory, 'runs'), { recursive: true });
+    writeFileSync(join(rig.storeDirectory, 'runs'), 'a file');
+    await expect(rig.run()).rejects.toMatchObject({ code: 'E_STORE_IO', facts: { action: 'recording the run' } });
+  });
+
   const FORK = `
   bad: { type: fake.inline, params: { label: bad } }
   child: { type: fake.inline, params: { label: child }, inputs: { a: '\${stages.bad}' } }

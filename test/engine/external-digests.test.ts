@@ -116,7 +116,6 @@ describe('digests of outside files', () => {
     ['edited', (file) => writeFileSync(file, 'CONTENT')],
     ['extended', (file) => appendFileSync(file, '!')],
     ['removed', (file) => rmSync(file)],
-    ['replaced by an equal copy', (file) => (writeFileSync(`${file}.new`, 'content'), renameSync(`${file}.new`, file))],
     ['replaced by a folder', (file) => (rmSync(file), mkdirSync(file))],
   ])('unchanged is false for a file that was %s while a stage ran', async (_, change) => {
     using r = rig();
@@ -126,6 +125,20 @@ describe('digests of outside files', () => {
     await new Promise((resolve) => setTimeout(resolve, 20));
     change(r.file);
     expect(await digests.unchanged(r.file, before)).toBe(false);
+  });
+
+  test.each<[string, (file: string) => void]>([
+    ['touched', (file) => utimesSync(file, 1_000_000, 1_000_000)],
+    ['given another mode', (file) => chmodSync(file, 0o444)],
+    ['replaced by an equal copy', (file) => (writeFileSync(`${file}.new`, 'content'), renameSync(`${file}.new`, file))],
+  ])('unchanged is true for a file that was %s while a stage ran', async (_, touch) => {
+    using r = rig();
+    const digests = await ExternalDigests.open(r.store, settled);
+    const before = await digests.digest(r.file);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    touch(r.file);
+    expect(digests.known(r.file)).toBeUndefined();
+    expect(await digests.unchanged(r.file, before)).toBe(true);
   });
 
   test('a file that changes while it is read is refused', async () => {

@@ -12,7 +12,7 @@ const ALL_FEATURES = new URL('../fixtures/pipelines/all-features.yaml', import.m
 function example(set: readonly string[] = [], env: NodeJS.ProcessEnv = {}) {
   const registry = fakeRegistry();
   const { plan, diagnostics } = loadPlan(ALL_FEATURES, { registry, set, env });
-  expect(diagnostics.map(({ error }) => error.message)).toEqual([]);
+  expect(diagnostics.map(({ severity, error }) => `${severity}: ${error.message}`)).toEqual(['warning: resource "gpu" of stage "dream" has no effect']);
   expect(registry.loads.count).toBe(0);
   if (plan === undefined) throw new Error('no plan');
   return { plan, stages: new Map(plan.stages.map((stage) => [stage.name, stage])) };
@@ -133,8 +133,9 @@ describe('--set', () => {
   ])('%s is refused with %s', (argument, code, hint) => {
     const { plan, diagnostics } = loadPlan(ALL_FEATURES, { registry: fakeRegistry(), set: [argument], env: {} });
     expect(plan).toBeUndefined();
-    expect(diagnostics.map(({ error }) => [error.code, error.hint])).toEqual([[code, hint]]);
-    expect(diagnostics[0]?.error.span?.file).toBe(`--set ${argument}`);
+    const errors = diagnostics.filter(({ severity }) => severity === 'error');
+    expect(errors.map(({ error }) => [error.code, error.hint])).toEqual([[code, hint]]);
+    expect(errors[0]?.error.span?.file).toBe(`--set ${argument}`);
   });
 });
 
@@ -190,6 +191,12 @@ test.each([
   ['cpus', '${params.n}', { cpus: 2 }],
 ])('resource %s: %s is %j', (name, text, expected) => {
   expect(stageOf(load(pipeline(`  a: { type: fake.simulate, resources: { ${name}: "${text}" } }\n`, 'params: { n: 2 }\n')), 'a').resources).toMatchObject(expected);
+});
+
+test('a resource that has no effect is a warning', () => {
+  const { plan, diagnostics } = load(pipeline('  a: { type: fake.simulate, resources: { gpu: 1 } }\n'));
+  expect(plan).toBeDefined();
+  expect(diagnostics).toMatchObject([{ severity: 'warning', error: { code: 'E_UNKNOWN_FIELD', message: 'resource "gpu" of stage "a" has no effect' } }]);
 });
 
 test.each([['time', '25 d'], ['time', '0 s'], ['time', '5 m'], ['memory', '0 MB'], ['memory', '-1 GB'], ['memory', '1 GiB'], ['cpus', '1.5'], ['gpu', '-1']])('resource %s: %s is refused', (name, text) => {

@@ -1,4 +1,4 @@
-import { appendFileSync, mkdirSync, readdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { publishResults } from '../../src/engine/publish-results.js';
@@ -58,6 +58,8 @@ describe('run records', () => {
   });
 });
 
+const REPORT = (): Promise<string> => Promise.resolve('a report');
+
 describe('results', () => {
   test('are copies that may be edited without changing the cache, under a pointer to the latest', async () => {
     await using rig = PipelineRig.create();
@@ -66,7 +68,7 @@ describe('results', () => {
     for (const round of [1, 2]) {
       const { summary } = await rig.run({
         inspect: async (store, plan, made) => {
-          const results = await publishResults(plan, made, store, folder);
+          const results = await publishResults(plan, made, store, folder, REPORT);
           expect(results.folder).toBe(join(folder, 'test', made.id));
           expect(results.files.map(({ stage, output, name }) => `${stage}/${output}/${name}`)).toEqual(['a/out/text.txt', 'b/out/text.txt']);
           for (const { path } of results.files) {
@@ -81,13 +83,55 @@ describe('results', () => {
     }
   });
 
+  test('are not copied again by a run that restored everything; they are when a value of the file changed', async () => {
+    await using rig = PipelineRig.create();
+    rig.pipeline(PIPELINE, 'params: { p: 1 }\n');
+    const publish = async (set: readonly string[] = []): Promise<{ id: string; folder: string; report: string; files: readonly unknown[] }> => {
+      let folder = '';
+      let report = '';
+      let files: readonly unknown[] = [];
+      const { summary } = await rig.run({ set, inspect: async (store, plan, made) => void ({ folder, report, files } = await publishResults(plan, made, store, rig.path('results'), REPORT)) });
+      return { id: summary.id, folder, report, files };
+    };
+    const first = await publish();
+    const second = await publish();
+    expect({ ...second, id: '' }).toEqual({ ...first, id: '' });
+    expect(readFileSync(second.report, 'utf8')).toBe('a report');
+    const third = await publish(['params.p=2']);
+    expect(third.folder).toBe(rig.path(join('results', 'test', third.id)));
+    expect((await publish(['params.p=2'])).folder).toBe(third.folder);
+  });
+
+  test('the pointer moves only when the run succeeded and its report is written', async () => {
+    await using rig = PipelineRig.create();
+    rig.pipeline(PIPELINE);
+    const latest = rig.path('results/test/latest');
+    const publish = (report: (folder: string) => string): Promise<unknown> =>
+      rig.run({ force: () => true, inspect: async (store, plan, made) => void (await publishResults(plan, made, store, rig.path('results'), () => Promise.resolve(report(rig.path(`results/test/${made.id}`))))) });
+    const inTheWay = (folder: string): string => {
+      mkdirSync(join(folder, 'report.html'));
+      return '';
+    };
+    await expect(publish(inTheWay)).rejects.toMatchObject({ code: 'E_STORE_IO', facts: { system: 'EISDIR' } });
+    expect(existsSync(latest)).toBe(false);
+    await publish(() => {
+      expect(existsSync(latest)).toBe(false);
+      return '';
+    });
+    const before = readlinkSync(latest);
+    rig.want('fail-b');
+    await publish(() => '');
+    expect(readlinkSync(latest)).toBe(before);
+    expect(readdirSync(rig.path('results/test'))).toHaveLength(4);
+  });
+
   test('an outside file that is to be published is copied from where it lies', async () => {
     await using rig = PipelineRig.create();
     rig.pipeline('  s: { type: fake.source, params: { file: data.bin } }\n');
     rig.write({ 'data.bin': 'content' });
     await rig.run({
       inspect: async (store, plan, made) => {
-        const results = await publishResults(plan, made, store, rig.path('results'));
+        const results = await publishResults(plan, made, store, rig.path('results'), REPORT);
         expect(readFileSync(results.files[0]?.path as string, 'utf8')).toBe('content');
       },
     });

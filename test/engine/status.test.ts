@@ -102,13 +102,37 @@ describe('explain', () => {
     rig.want('fail-a');
     await rig.run();
     expect((await explain(rig, 'a')).why).toBe('it failed last time');
-    expect((await explain(rig, 'a', ['stages.a.params.pad=3'])).changes.map(({ text }) => text)).toEqual(['params.pad 0 → 3']);
     rig.release('fail-a');
     const { summary } = await rig.run();
+    rig.want('fail-a');
+    await rig.run({ set: ['stages.a.params.pad=3'] });
+    expect(await explain(rig, 'a', ['stages.a.params.pad=3'])).toMatchObject({ why: 'it failed last time; params.pad 0 → 3', changes: [{ path: 'params.pad' }], against: { run: summary.id } });
+    expect((await explain(rig, 'a', ['stages.a.params.pad=4'])).why).toBe('params.pad 0 → 4');
+    rig.release('fail-a');
     const store = await openStore(rig.storeDirectory, { mode: 'read-write' });
     await store.dropRecord(summary.record.stages[0]?.key as never);
     await store.close();
     expect((await explain(rig, 'a')).why).toBe('its record is gone');
+  });
+
+  test('a run that was cancelled leaves the reason as it was', async () => {
+    await using rig = PipelineRig.create();
+    rig.pipeline('  x: { type: fake.work, params: { label: x } }\n  y: { type: fake.work, params: { label: y } }\n');
+    const { summary: done } = await rig.run();
+    const set = ['stages.x.params.text=new', 'stages.y.params.text=new'];
+    rig.want('hold-x', 'hold-y');
+    const controller = new AbortController();
+    const running = rig.run({ set, jobs: 1, signal: controller.signal });
+    await rig.until(() => rig.runs('x') + rig.runs('y') === 3);
+    await new Promise((resolve) => setTimeout(resolve, 100)); // the other waits with its key
+    controller.abort();
+    const { summary } = await running;
+    expect(Object.values(rig.words(summary)).sort()).toEqual(['blocked', 'failed']);
+    expect(summary.record.stages.map(({ key }) => key)).not.toContain(undefined);
+    for (const stage of ['x', 'y']) {
+      expect(await explain(rig, stage, set)).toMatchObject({ why: 'params.text "" → "new"', against: { run: done.id } });
+    }
+    expect(await status(rig, set)).toEqual(['x run: params.text "" → "new"', 'y run: params.text "" → "new"']);
   });
 
   test('an unknown stage is refused with the nearest name', async () => {

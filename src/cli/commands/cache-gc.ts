@@ -14,6 +14,7 @@ export async function handle(invocation: Invocation): Promise<number> {
     signal: stop.signal,
     ...(options.maxBytes === undefined ? {} : { maxBytes: options.maxBytes }),
     ...(options.maxAgeMs === undefined ? {} : { maxAgeMs: options.maxAgeMs }),
+    ...(options.keepRuns === undefined ? {} : { keepRuns: options.keepRuns }),
   });
   if (options.json) {
     io.stdout.write(`${JSON.stringify({ schema: 'pipeline.cache.gc.v1', ...summary })}\n`);

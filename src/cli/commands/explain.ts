@@ -11,7 +11,7 @@ import { printable } from '../terminal.js';
 const SENTENCES = {
   hit: 'would be restored: nothing that it depends on has changed',
   run: 'would run',
-  maybe: 'may run: something before it has to be settled first',
+  maybe: 'may run',
   skipped: 'would be skipped',
 } as const;
 
@@ -28,11 +28,10 @@ export async function handle(invocation: Invocation): Promise<number> {
     return 0;
   }
   const { answer, key, why, changes, against, undecided } = explanation;
-  const because = answer === 'hit' || why === '' ? '' : `: ${printable(why)}`;
-  const lines = [`${out.bold(stage)} ${SENTENCES[answer]}${answer === 'maybe' ? '' : because}`];
+  const reason = undecided.length > 0 ? 'something before it has to be settled first' : printable(why);
+  const lines = [`${out.bold(stage)} ${SENTENCES[answer]}${answer === 'hit' || reason === '' ? '' : `: ${reason}`}`];
   for (const { text } of changes) lines.push(`  ${printable(text)}`);
   if (undecided.length > 0) lines.push(`  inputs from ${undecided.join(', ')}: known when ${undecided.length === 1 ? 'it has' : 'they have'} run or been restored`);
-  if (answer === 'maybe' && undecided.length === 0 && why !== '') lines.push(`  ${printable(why)}`);
   if (key !== undefined) lines.push(out.dim(`  key ${shortKey(key)}`));
   if (against !== null) lines.push(out.dim(`  compared with ${shortKey(against.key)}${against.run === undefined ? ', the nearest record of its type' : ` of run ${against.run}`}`));
   io.stdout.write(`${lines.join('\n')}\n`);

@@ -1,15 +1,12 @@
 /** `pipeline run FILE`: plan, execute, copy the results out, render the report, and say what happened. */
-import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { PipelineError } from '../../core/errors.js';
 import { execute } from '../../engine/execute.js';
+import { unknownStage } from '../../engine/explain.js';
 import type { Plan } from '../../engine/plan.js';
 import { createWorkerPool } from '../../engine/pool.js';
 import { publishResults, type PublishedResults } from '../../engine/publish-results.js';
 import type { RunSummary } from '../../engine/run-journal.js';
 import { openStore } from '../../engine/store/file-store.js';
-import type { Store } from '../../engine/store/store.js';
-import { suggestion } from '../../engine/suggest.js';
 import { renderReport } from '../../report/html.js';
 import { checkedPlan } from '../checked-plan.js';
 import { shortPath } from '../error-output.js';
@@ -21,9 +18,8 @@ import { projectPaths } from '../project-paths.js';
 import { compositionOf } from '../registry.js';
 import { reportModel } from '../report-model.js';
 import { countsLine } from '../render/stage-line.js';
+import { ALL_STAGES, resumeCommand } from '../resume-command.js';
 import { rendererFor } from '../run-renderer.js';
-
-const ALL_STAGES = '*';
 
 export async function handle(invocation: Invocation): Promise<number> {
   const { args, io, options } = invocation;
@@ -38,7 +34,11 @@ export async function handle(invocation: Invocation): Promise<number> {
   const pool = createWorkerPool({ workerEntry, env: { ...io.env } });
   try {
     const renderer = await rendererFor(invocation);
-    using stop = interruption(io, { onStop: (message) => renderer.note(message), onKill: () => pool.kill() });
+    const onKill = (): void => {
+      renderer.abandon();
+      pool.kill();
+    };
+    using stop = interruption(io, { onStop: (message) => renderer.note(message), onKill });
     let summary: RunSummary;
     try {
       summary = await execute(plan, {
@@ -57,10 +57,9 @@ export async function handle(invocation: Invocation): Promise<number> {
     } finally {
       await renderer.close();
     }
-    if (!options.json) printOutcome(summary, invocation, file);
-    const results = await publishResults(plan, summary, store, paths.results);
-    const report = await writeReport(summary, store, results, io.cwd);
-    printResults(results, report, summary, invocation);
+    if (!options.json) printOutcome(summary, invocation);
+    const results = await publishResults(plan, summary, store, paths.results, async () => renderReport(await reportModel(summary, store, io.cwd)));
+    printResults(results, summary, invocation);
     return summary.outcome === 'cancelled' ? (stop.exitCode() ?? EXIT.interrupted) : summary.outcome === 'failed' ? EXIT.stageFailed : EXIT.ok;
   } finally {
     await pool.close();
@@ -71,18 +70,13 @@ export async function handle(invocation: Invocation): Promise<number> {
 function forced(plan: Plan, names: readonly string[]): (stage: string) => boolean {
   const known = plan.stages.map(({ name }) => name);
   for (const name of names) {
-    if (name !== ALL_STAGES && !known.includes(name)) throw new PipelineError('E_UNKNOWN_STAGE_NAME', `"${name}" is not a stage of "${plan.name}"`, { hint: suggestion(name, known, 'the pipeline has no stages') });
+    if (name !== ALL_STAGES && !known.includes(name)) throw unknownStage(plan, name);
   }
   return (stage) => names.includes(ALL_STAGES) || names.includes(stage);
 }
 
-async function writeReport(summary: RunSummary, store: Store, results: PublishedResults, cwd: string): Promise<string> {
-  const path = join(results.folder, 'report.html');
-  await writeFile(path, renderReport(await reportModel(summary, store, cwd)));
-  return path;
-}
-
-function printOutcome(summary: RunSummary, { io, options, out, err }: Invocation, file: string): void {
+function printOutcome(summary: RunSummary, invocation: Invocation): void {
+  const { io, options, out, err } = invocation;
   io.stdout.write(`${out.bold(countsLine(summary.counts, summary.durationMs))}\n`);
   for (const { stage, error } of summary.failures) {
     if (error.code === 'E_CANCELLED') continue; // it was asked to stop: there is nothing to look up
@@ -91,27 +85,27 @@ function printOutcome(summary: RunSummary, { io, options, out, err }: Invocation
     if (error.code !== 'BUG') io.stderr.write(`  more: pipeline help ${error.code}\n`);
   }
   if (summary.outcome === 'succeeded' || options.quiet) return;
-  const set = options.set.map((text) => ` --set '${text}'`).join('');
-  io.stderr.write(`What finished is kept. To go on: pipeline run ${file}${set}\n`);
+  const kept = options.cacheMode === 'read-write' ? 'What finished is kept. To go on' : `Nothing was stored (--cache-mode ${options.cacheMode}). To run it again`;
+  io.stderr.write(`${kept}: ${resumeCommand(invocation, summary.record.stages)}\n`);
 }
 
 const PICTURE = /\.(?:png|jpe?g|webp|svg)$/i;
 const MOST_NAMED = 6;
 
-function printResults(results: PublishedResults, report: string, summary: RunSummary, { io, options }: Invocation): void {
+function printResults({ folder, report, files }: PublishedResults, summary: RunSummary, { io, options }: Invocation): void {
   if (options.json) {
-    io.stdout.write(`${JSON.stringify({ schema: 'pipeline.results.v1', kind: 'results', run: summary.id, outcome: summary.outcome, counts: summary.counts, folder: results.folder, report, files: results.files })}\n`);
+    io.stdout.write(`${JSON.stringify({ schema: 'pipeline.results.v1', kind: 'results', run: summary.id, outcome: summary.outcome, counts: summary.counts, folder, report, files })}\n`);
     return;
   }
   const short = (path: string): string => shortPath(path, io.cwd);
   const list = (title: string, paths: readonly string[]): void => {
     if (paths.length === 0) return;
     const shown = paths.slice(0, MOST_NAMED).map((path) => `  ${short(path)}`);
-    if (paths.length > MOST_NAMED) shown.push(`  and ${paths.length - MOST_NAMED} more in ${short(results.folder)}`);
+    if (paths.length > MOST_NAMED) shown.push(`  and ${paths.length - MOST_NAMED} more in ${short(folder)}`);
     io.stdout.write(`${title}\n${shown.join('\n')}\n`);
   };
   if (!options.quiet) {
-    const paths = results.files.map(({ path }) => path);
+    const paths = files.map(({ path }) => path);
     list('pictures', paths.filter((path) => PICTURE.test(path)));
     list('tables', paths.filter((path) => !PICTURE.test(path)));
   }

@@ -22,4 +22,8 @@ export class JsonRenderer implements Renderer {
   close(): Promise<void> {
     return Promise.resolve();
   }
+
+  abandon(): void {
+    // nothing was taken from the terminal
+  }
 }

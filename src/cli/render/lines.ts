@@ -43,6 +43,10 @@ export class LinesRenderer implements Renderer {
     return Promise.resolve();
   }
 
+  abandon(): void {
+    // nothing was taken from the terminal
+  }
+
   #print(line: string): void {
     this.#out.write(`${line}\n`);
   }

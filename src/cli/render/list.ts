@@ -15,6 +15,7 @@ import type { Renderer } from './renderer.js';
 
 const MOST_ROWS = 20;
 const FRAME_MS = 100;
+const WORDS: readonly StageWord[] = ['ran', 'restored', 'skipped', 'failed', 'blocked'];
 
 interface Row {
   readonly stage: string;
@@ -62,10 +63,12 @@ export class ListRenderer implements Renderer {
   readonly #running = new Map<string, Row>();
   readonly #failures: string[] = [];
   readonly #rows: RowTask[] = [];
-  readonly #counts: Record<StageWord, number> = { ran: 0, restored: 0, skipped: 0, failed: 0, blocked: 0 };
+  /** stage → its last word: a stage that is repaired gets a second one */
+  readonly #words = new Map<string, StageWord>();
   readonly #listr: Listr<unknown, typeof RowsRenderer>;
   readonly #finished: Promise<unknown>;
   readonly #timer: NodeJS.Timeout;
+  readonly #terminal: ProcessOutput;
   #total = 0;
   #release: () => void = () => undefined;
 
@@ -73,6 +76,7 @@ export class ListRenderer implements Renderer {
     this.#options = options;
     this.#lines = new EventLines(options);
     const stream = out as unknown as NodeJS.WriteStream;
+    this.#terminal = new ProcessOutput(stream, stream, { leaveEmptyLine: false });
     const released = new Promise<void>((resolve) => {
       this.#release = resolve;
     });
@@ -89,7 +93,7 @@ export class ListRenderer implements Renderer {
         exitOnError: false,
         registerSignalListeners: false,
         renderer: RowsRenderer,
-        rendererOptions: { formatOutput: 'truncate', clearOutput: true, logger: new ListrLogger({ processOutput: new ProcessOutput(stream, stream, { leaveEmptyLine: false }) }) },
+        rendererOptions: { formatOutput: 'truncate', clearOutput: true, logger: new ListrLogger({ processOutput: this.#terminal }) },
       },
     );
     this.#finished = this.#listr.run();
@@ -104,6 +108,7 @@ export class ListRenderer implements Renderer {
         break;
       case 'stage.started':
         this.#lines.of(event);
+        this.#words.delete(event.stage);
         this.#running.set(event.stage, { stage: event.stage, since: this.#options.now() });
         return;
       case 'stage.progress': {
@@ -147,9 +152,14 @@ export class ListRenderer implements Renderer {
     await this.#finished;
   }
 
+  /** listr2 hides the cursor and takes over `write` of the stream: both come back */
+  abandon(): void {
+    this.#terminal.release();
+  }
+
   #end(stage: string, word: StageWord): void {
     this.#running.delete(stage);
-    this.#counts[word] += 1;
+    this.#words.set(stage, word);
   }
 
   #above(line: string): void {
@@ -166,9 +176,12 @@ export class ListRenderer implements Renderer {
     });
     for (const stage of this.#failures.slice(-Math.max(0, MOST_ROWS - texts.length))) texts.push(` ${style.red(style.symbol('failed'))} ${stage} failed`);
     for (let i = 0; i < MOST_ROWS; i += 1) this.#set(i, texts[i] ?? '');
-    const ended = Object.values(this.#counts).reduce((sum, count) => sum + count, 0);
-    const parts = [`${ended} of ${this.#total} stages`, `${this.#running.size} running`];
-    for (const [word, count] of Object.entries(this.#counts)) if (count > 0) parts.push(`${count} ${word}`);
+    const parts = [`${this.#words.size} of ${this.#total} stages`, `${this.#running.size} running`];
+    const words = [...this.#words.values()];
+    for (const word of WORDS) {
+      const count = words.filter((other) => other === word).length;
+      if (count > 0) parts.push(`${count} ${word}`);
+    }
     this.#set(MOST_ROWS, style.dim(` ${parts.join(', ')}, ${wholeSeconds(this.#lines.elapsedMs())}`));
   }
 

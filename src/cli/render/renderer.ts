@@ -7,4 +7,6 @@ export interface Renderer {
   note(text: string): void;
   /** leaves the terminal as it was found; called once, also after an exception */
   close(): Promise<void>;
+  /** the process ends right after this: gives the terminal back at once */
+  abandon(): void;
 }

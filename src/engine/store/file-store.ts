@@ -8,9 +8,7 @@ import { existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve, sep } from 'node:path';
 import type { Digest } from '../../core/digest.js';
-import { digestOf } from '../../core/digest.js';
 import { PipelineError } from '../../core/errors.js';
-import type { ArtifactFile } from '../artifact.js';
 import type { MemoRecord, StageKey, StageRecord } from '../record.js';
 import { TEMPORARY_PREFIX } from './durable.js';
 import { nodeFs, type FsPort } from './fs-port.js';
@@ -119,18 +117,6 @@ export class FileStore implements Store {
 
   verifyObject(digest: Digest, size: number): Promise<ObjectState> {
     return this.#guard('checking an object', this.objectPath(digest), () => this.#holderOf(digest).verify(digest, size));
-  }
-
-  async materialize(file: ArtifactFile): Promise<void> {
-    if (file.inline === undefined) return;
-    const bytes = Buffer.from(file.inline, 'base64');
-    if (bytes.byteLength !== file.size || digestOf(bytes) !== file.digest) {
-      throw new PipelineError('E_RECORD_DAMAGED', `"${file.name}" is not what its record says`, {
-        facts: { expected: `${file.digest}, ${file.size} bytes`, found: `${digestOf(bytes)}, ${bytes.byteLength} bytes` },
-        hint: 'Run `pipeline cache verify` and then run again.',
-      });
-    }
-    if ((await this.verifyObject(file.digest, file.size)) !== 'ok') await this.putBytes(bytes);
   }
 
   lookup(key: StageKey): Promise<StageRecord | undefined> {

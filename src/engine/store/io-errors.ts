@@ -15,6 +15,7 @@ const HINTS: Readonly<Record<string, string>> = {
   EMFILE: 'Raise the limit of open files (`ulimit -n 4096`) and run again.',
   ENFILE: 'Close other programs that hold many files open and run again.',
   ESTALE: 'The network file system lost this file: run again.',
+  EEXIST: 'Remove the file that stands where a folder of the store belongs, or name another folder with --cache-dir.',
   ENOTDIR: 'Remove the file that stands where a folder of the store belongs, or name another folder with --cache-dir.',
 };
 

@@ -49,8 +49,12 @@ export function decodeRecord(bytes: Buffer, key: StageKey): Decoded {
 /** The files of a record whose bytes are objects of the store: neither inline nor outside. */
 export function* objectFiles(record: AnyRecord): Generator<ArtifactFile> {
   for (const artifact of Object.values(record.outputs)) {
-    for (const file of artifact.files) if (file.inline === undefined && file.external === undefined) yield file;
+    for (const file of artifact.files) if (isStoredObject(file)) yield file;
   }
+}
+
+export function isStoredObject(file: ArtifactFile): boolean {
+  return file.inline === undefined && file.external !== true;
 }
 
 function isFile(value: unknown): boolean {

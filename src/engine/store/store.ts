@@ -18,8 +18,6 @@ export interface Store {
   objectPath(digest: Digest): string;
   /** Full check by content, remembered for this process by the file's stamp (dev, inode, size, mtime, ctime in ns). Damage is moved to quarantine and reported. */
   verifyObject(digest: Digest, size: number): Promise<ObjectState>;
-  /** Makes sure an inline file also exists as an object, so that it has a path. */
-  materialize(file: ArtifactFile): Promise<void>;
 
   /** The record under a key if it parses, its self-hash holds, and every object is present at its size; anything else is a miss (damage is reported as an event). */
   lookup(key: StageKey): Promise<StageRecord | undefined>;

@@ -144,6 +144,31 @@ describe('live rows', () => {
     expect(printable(all)).toContain('✓ stage7   ran       3fa9c1d2  0.3 s\n');
     expect(all.lastIndexOf('\u001b[?25h')).toBeGreaterThan(all.lastIndexOf('\u001b[?25l'));
   });
+
+  test('a stage that runs again because its output was damaged counts once, with its last word', async () => {
+    const terminal = new Terminal();
+    const renderer = new ListRenderer(terminal, { style: PLAIN, quiet: false, verbose: false, now: () => performance.now(), formatError: (error) => error.message });
+    renderer.onEvent(started);
+    renderer.onEvent({ kind: 'stage.restored', stage: 'ridge', key: KEY, durationMs: 1 });
+    renderer.onEvent({ kind: 'stage.started', stage: 'ridge', type: 'readout.ridge', key: KEY, reason: 'one of its outputs was damaged' });
+    renderer.onEvent({ kind: 'stage.ran', stage: 'ridge', key: KEY, durationMs: 1, metrics: {}, stored: true });
+    renderer.onEvent({ kind: 'stage.ran', stage: 'dream', key: KEY, durationMs: 1, metrics: {}, stored: true });
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(printable(terminal.chunks.filter((chunk) => chunk.includes('2 stages')).at(-1) ?? '')).toMatch(/2 of 2 stages, 0 running, 2 ran, \d s/);
+    await renderer.close();
+  });
+
+  test('a process that is killed gives the cursor back first', async () => {
+    const terminal = new Terminal();
+    const write = terminal.write;
+    const renderer = new ListRenderer(terminal, { style: PLAIN, quiet: false, verbose: false, now: () => performance.now(), formatError: (error) => error.message });
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(terminal.chunks.join('').lastIndexOf('\u001b[?25l')).toBeGreaterThanOrEqual(0);
+    renderer.abandon();
+    expect(terminal.chunks.at(-1)).toBe('\u001b[?25h');
+    expect(terminal.write).toBe(write);
+    await renderer.close();
+  });
 });
 
 test.each([[0, '0.0 s'], [59_940, '59.9 s'], [59_951, '1 min 00 s'], [3_599_000, '59 min 59 s'], [7_500_000, '2 h 05 min']])('%d ms is %s', (ms, text) => {
