@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 
 /** runs fine without its script, which only downloads CUDA files; see .npmrc and docs/decisions/0001 */
-const SCRIPT_NOT_NEEDED = new Set(['onnxruntime-node', 'esbuild', 'fsevents', 'protobufjs', 'unrs-resolver']);
+const SCRIPT_NOT_NEEDED = new Set(['onnxruntime-node']);
 const lock = JSON.parse(readFileSync(new URL('../package-lock.json', import.meta.url), 'utf8'));
 const problems = [];
 for (const [path, entry] of Object.entries(lock.packages)) {

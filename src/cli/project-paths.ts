@@ -1,5 +1,5 @@
 /** Where a command finds the pipeline file, the store and the results. Flags are relative to the current folder, defaults to the project. */
-import { basename, dirname, extname, join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { findProjectRoot } from '../engine/project.js';
 import type { Invocation } from './invocation.js';
 
@@ -17,8 +17,4 @@ export function projectPaths({ io, options }: Invocation, file?: string): Projec
     store: options.cacheDir === undefined ? join(root, 'cache') : resolve(io.cwd, options.cacheDir),
     results: options.results === undefined ? join(root, 'results') : resolve(io.cwd, options.results),
   };
-}
-
-export function fileStem(file: string): string {
-  return basename(file, extname(file));
 }

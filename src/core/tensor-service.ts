@@ -35,4 +35,3 @@ export interface TensorService {
 export interface Services {
   readonly tensor: TensorService;
 }
-export type ServiceName = keyof Services;

@@ -71,9 +71,6 @@ export function averagePool2d(b: Emitter, x: Value, options: PoolOptions & { rea
   return b.op('AveragePool', [x], { ...poolAttributes(options), count_include_pad: options.countPadding === true ? 1 : 0 }, name);
 }
 
-/** [N, C, H, W] -> [N, C, 1, 1] */
-export const globalAveragePool = (b: Emitter, x: Value, name?: string): Value => b.op('GlobalAveragePool', [x], {}, name);
-
 function reduce(b: Emitter, op: OpType, x: Value, axes: readonly number[] | undefined, keepdims: boolean, name?: string): Value {
   return b.op(op, axes === undefined ? [x] : [x, b.ints(axes)], { keepdims: keepdims ? 1 : 0 }, name);
 }

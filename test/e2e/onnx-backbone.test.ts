@@ -1,6 +1,6 @@
 /** A model of the user's own: its content, not its place, decides the key. */
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -39,6 +39,21 @@ describe('backbone.onnx', () => {
     writeFileSync(join(folder, 'a.onnx'), model('b', 'N'));
     expect(run('a.onnx').text).toMatch(/backbone +ran/);
   });
+
+  it('carries a whole pipeline in place of the trained backbone, whatever its batch dimension is called', () => {
+    writeFileSync(join(folder, 'own.onnx'), model('own', 'batch_size'));
+    const tiny = readFileSync('pipelines/tiny.yaml', 'utf8');
+    const from = tiny.indexOf('  pictures:');
+    const to = tiny.indexOf('  features:');
+    const backbone = '  backbone:\n    type: backbone.onnx\n    params: { file: own.onnx, size: 16 }\n';
+    const yaml = join(folder, 'own.yaml');
+    writeFileSync(yaml, (tiny.slice(0, from) + backbone + tiny.slice(to)).replace('layers: [conv5, conv6]', 'layers: [maps]').replaceAll('tolerance: 0.05', 'tolerance: 0.05, blur_sd: 2'));
+    const environment: NodeJS.ProcessEnv = { ...process.env };
+    delete environment['NSD_ROOT'];
+    const done = spawnSync(process.execPath, [resolve('dist/cli/main.js'), 'run', yaml, '--cache-dir', join(folder, 'cache'), '--results', join(folder, 'results')], { encoding: 'utf8', env: environment });
+    expect(done.stdout + done.stderr).toContain('11 ran, 0 restored, 0 skipped, 0 failed, 0 blocked');
+    expect(done.status).toBe(0);
+  }, 120_000);
 
   it('refuses a model whose batch is fixed, and says how to export it', () => {
     writeFileSync(join(folder, 'fixed.onnx'), model('a'));

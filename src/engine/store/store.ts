@@ -1,6 +1,6 @@
 /** The store's interface as the rest of the engine uses it; see store/file-store.ts for the write protocol. */
 import type { Digest } from '../../core/digest.js';
-import type { Artifact, ArtifactFile } from '../artifact.js';
+import type { ArtifactFile } from '../artifact.js';
 import type { MemoRecord, StageKey, StageRecord } from '../record.js';
 import type { RunEvent } from '../events.js';
 
@@ -43,4 +43,3 @@ export interface ArtifactDraft {
   readonly files: readonly ArtifactFile[];
   readonly restricted: boolean;
 }
-export type SealArtifact = (draft: ArtifactDraft) => Artifact;

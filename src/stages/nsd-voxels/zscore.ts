@@ -2,7 +2,6 @@
 import { PipelineError } from '../../core/errors.js';
 
 export const ZSCORE_MODES = ['session', 'session-train-only', 'none'] as const;
-export type ZscoreMode = (typeof ZSCORE_MODES)[number];
 
 /**
  * z = (b − mean)/sd over the trials of the session that count (all of them, or training trials only), sd with n − 1, in place.
