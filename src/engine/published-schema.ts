@@ -7,7 +7,7 @@ import type { JsonObject, JsonValue } from '../core/json.js';
 import { ENV_NAME_PATTERN, NAME_PATTERN, PARAM_NAME_PATTERN } from './pipeline-file.js';
 import { isObject, schemaOf } from './schema-words.js';
 import type { StageManifest } from './stage.js';
-import { REFERENCE_PATTERN } from './stage-inputs.js';
+import { REFERENCE_PATTERN } from './stage-reference.js';
 import { MEMORY_PATTERN, TIME_PATTERN } from './stage-resources.js';
 
 const EXPRESSION: JsonObject = { type: 'string', pattern: '\\$\\{' };
