@@ -33,7 +33,8 @@ export function diffMaterial(before: KeyMaterial, after: KeyMaterial): Change[] 
 function compare(was: JsonValue | undefined, is: JsonValue | undefined, path: readonly string[], changes: Change[]): void {
   // Artifacts at a port that takes many are told apart by their labels, not by where they stand in the list.
   const labelled = isLabelled(was) || isLabelled(is);
-  const [before, after] = labelled ? [byLabels(was), byLabels(is)] : [was, is];
+  const before = labelled ? byLabels(was) : was;
+  const after = labelled ? byLabels(is) : is;
   if (isMap(before) && isMap(after)) {
     for (const key of new Set([...Object.keys(before), ...Object.keys(after)])) {
       const inBefore = Object.hasOwn(before, key) ? before[key] : undefined;
