@@ -4,7 +4,7 @@ import { baseName, compareCoordinates, coordinatesText, instanceName, namesInSho
 import { selectOne, selectStages, splitSelectors } from '../../src/engine/stage-selector.js';
 
 const axis = fc.stringMatching(/^[A-Za-z_][A-Za-z0-9_]{0,5}$/).filter((name) => !['__proto__', 'constructor', 'prototype'].includes(name));
-const text = fc.string({ unit: 'grapheme', maxLength: 12 }).filter((value) => value.isWellFormed() && !/\p{Cc}/u.test(value));
+const text = fc.string({ unit: 'grapheme', maxLength: 12 }).filter((value) => !/[\p{Cc}\p{Surrogate}]/u.test(value));
 const value = fc.oneof(text, fc.constantFrom('1', '1e3', 'true', 'null', 'a]b', 'a,b', '${x}', 'params.x', '-', '"', '\\'), fc.boolean(), fc.integer(), fc.double({ noNaN: true, noDefaultInfinity: true }).map((x) => (x === 0 ? 0 : x)));
 const coordinates: fc.Arbitrary<Coordinates> = fc.dictionary(axis, value, { minKeys: 1, maxKeys: 3, noNullPrototype: true });
 
