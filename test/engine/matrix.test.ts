@@ -229,6 +229,12 @@ describe('what is wrong with a matrix is said at its place', () => {
   });
 });
 
+test('a mistake in parameters that no coordinate enters is one of the stage, not of an instance', () => {
+  const [{ error } = {}, ...more] = load(pipeline('  s: { type: fake.simulate, matrix: { n: [1, 2] }, params: { sessions: 99 } }\n')).diagnostics;
+  expect([error?.message, error?.facts]).toEqual(['parameter "sessions" of stage "s" is out of range', { expected: 'an integer from 1 to 40', found: 99 }]);
+  expect(more).toEqual([]);
+});
+
 describe('what is wrong with a reference is said at its place', () => {
   test('an axis that the consumer does not have', () => {
     const loaded = load(pipeline(`${SWEEP}  r:\n    type: fake.ridge\n    matrix: { subject: [1, 2] }\n    inputs:\n      voxels: \${stages.vox.voxels}\n      features: \${stages.feat.train}\n`));
