@@ -28,8 +28,10 @@ interface Source {
 export async function reportModel(summary: RunSummary, store: Store, cwd: string): Promise<ReportModel> {
   const { record } = summary;
   const source: Source = { summary, store, bytesLeft: LARGEST_PAGE };
-  const stages: ReportStage[] = [];
-  for (const outcome of record.stages) stages.push(await reportStage(outcome, source));
+  const shown = new Map<StageOutcome, ReportStage>();
+  // What is left of the page's size belongs to the instances of matrices, which are folded away.
+  for (const outcome of [...record.stages].sort((a, b) => Number(a.coordinates !== undefined) - Number(b.coordinates !== undefined))) shown.set(outcome, await reportStage(outcome, source));
+  const stages = record.stages.map((outcome) => shown.get(outcome) as ReportStage);
   const { cpus, model, memoryMb, platform } = record.hardware;
   const { git } = record;
   return {

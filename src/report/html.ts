@@ -17,7 +17,7 @@ const KEY_PREFIX = 8;
 
 export function renderReport(model: ReportModel): string {
   const restricted = model.stages.some(isRestricted);
-  const shown = model.stages.map((stage, i) => ({ stage, id: `stage-${i}` })).filter(({ stage }) => hasResults(stage));
+  const shown = groupsOf(model.stages.map((stage, i) => ({ stage, id: `stage-${i}` })).filter(({ stage }) => hasResults(stage)));
   return markup`<!doctype html>
 <html lang="en">
 <head>
@@ -31,12 +31,12 @@ export function renderReport(model: ReportModel): string {
 <body>
 ${restricted ? markup`<div class="banner" role="alert">This report contains restricted data (NSD): do not share.</div>\n` : markup``}<main>
 ${headerMarkup(model)}
-<nav><a href="#stages">Stages</a><a href="#parameters">Parameters</a>${shown.map(({ stage, id }) => markup`<a href="#${id}">${stage.name}</a>`)}<a href="#provenance">Provenance</a></nav>
+<nav><a href="#stages">Stages</a><a href="#parameters">Parameters</a>${shown.map(({ name, id }) => markup`<a href="#${id}">${name}</a>`)}<a href="#provenance">Provenance</a></nav>
 <section><h2>Pipeline</h2>
 ${dagFigure(model.stages)}
 <div class="key">${WORDS.map((word) => ({ word, count: model.stages.filter((stage) => stage.word === word).length })).filter(({ count }) => count > 0).map(({ word, count }) => markup`<span>${wordMarkup(word, WORD_MARKS[word])} ${count}</span>`)}</div>
 </section>
-${shown.map(({ stage, id }) => stageSection(stage, id))}
+${shown.map(groupMarkup)}
 ${stageTable(model.stages)}
 ${parametersSection(model)}
 ${provenanceSection(model)}
@@ -46,6 +46,37 @@ ${provenanceSection(model)}
 </body>
 </html>
 `.text;
+}
+
+interface ShownStage {
+  readonly stage: ReportStage;
+  readonly id: string;
+}
+
+/** A stage that is shown, or the instances of one that are. */
+interface ShownGroup {
+  readonly name: string;
+  readonly id: string;
+  readonly members: readonly ShownStage[];
+}
+
+function groupsOf(shown: readonly ShownStage[]): ShownGroup[] {
+  const groups = new Map<string, ShownStage[]>();
+  for (const each of shown) {
+    const name = each.stage.instanceOf ?? each.stage.name;
+    const group = groups.get(name);
+    if (group === undefined) groups.set(name, [each]);
+    else group.push(each);
+  }
+  return [...groups].map(([name, members]) => ({ name, id: members.length === 1 ? (members[0] as ShownStage).id : `of-${(members[0] as ShownStage).id}`, members }));
+}
+
+/** Many instances are folded away: what gathers them says what they have to say. A failure is never hidden. */
+function groupMarkup({ name, id, members }: ShownGroup): Markup {
+  const sections = members.map(({ stage, id: own }) => stageSection(stage, own));
+  if (members.length === 1) return markup`${sections}`;
+  const summary = markup`<summary><b>${name}</b>: ${members.length} instances</summary>`;
+  return members.some(({ stage }) => stage.error !== undefined) ? markup`<details id="${id}" open>${summary}${sections}</details>` : markup`<details id="${id}">${summary}${sections}</details>`;
 }
 
 function isRestricted(stage: ReportStage): boolean {

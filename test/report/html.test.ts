@@ -111,3 +111,15 @@ test('instances of a matrix share a box of the drawing, which shows the word tha
   expect(html.match(/<path class="edge"[^>]*><title>[^<]*/g)?.map((path) => path.split('<title>')[1])).toEqual(['v → w', 'v → all', 'w → all']);
   expect(html).toContain('<td>v[n=2]</td>');
 });
+
+test('results of the instances of a matrix are folded into one entry, open where one failed', () => {
+  const model = sampleModel();
+  const [shown] = model.stages.filter(({ outputs }) => outputs.some(({ blocks }) => blocks.length > 0));
+  if (shown === undefined) throw new Error('the sample shows nothing');
+  const pair = (more: object) => renderReport({ ...model, stages: [{ ...shown, name: 'v[n=1]', instanceOf: 'v' }, { ...shown, name: 'v[n=2]', instanceOf: 'v', ...more }, { ...shown, name: 'w[n=1]', instanceOf: 'w' }] });
+  const html = pair({});
+  expect(html).toContain('<a href="#of-stage-0">v</a><a href="#stage-2">w</a>');
+  expect(html).toContain('<details id="of-stage-0"><summary><b>v</b>: 2 instances</summary>');
+  expect(html.match(/<details id=/g)).toHaveLength(1);
+  expect(pair({ error: { code: 'E_DATA', message: 'no', facts: {} } })).toContain('<details id="of-stage-0" open>');
+});
