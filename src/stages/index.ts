@@ -29,4 +29,5 @@ export const STAGE_MODULES: Readonly<Record<string, StageModule>> = {
   'truth.features': module(() => import('./truth-features/stage.js')),
   'truth.attribute': module(() => import('./truth-attribute/stage.js')),
   'truth.check': module(() => import('./truth-check/stage.js')),
+  'compare.truth': module(() => import('./compare-truth/stage.js')),
 };

@@ -25,6 +25,8 @@ export interface InsideBoxes {
   /** share of the positive attribution inside, smoothed and as it is; null: no pixel is positive */
   readonly smoothed: number | null;
   readonly raw: number | null;
+  /** the smoothed share less that of the negative attribution: 0 for maps whose sign knows nothing of the boxes, wherever their strength lies */
+  readonly contrast: number | null;
   /** share of |image − baseline| inside: what a map without a model reaches */
   readonly difference: number | null;
   /** share of the image that the boxes cover: chance */

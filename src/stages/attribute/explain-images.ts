@@ -13,7 +13,7 @@ import { planesToPixels } from '../images/pixels.js';
 import type { BaselinesOf } from './baselines.js';
 import type { ResponseEvaluator } from './evaluator.js';
 import { faithfulness } from './faithfulness.js';
-import { boxMask, coverOf, shareInside, shareOfDifference } from './localisation.js';
+import { boxMask, shareOfDifference, sharesInside } from './localisation.js';
 import { explain } from './methods.js';
 import type { ExplainingOptions } from './options.js';
 import { displayMap, overlayPixels } from './overlay.js';
@@ -89,12 +89,7 @@ export async function explainImages(
 }
 
 function insideBoxes(map: Float32Array, image: Float32Array, baselines: readonly Float32Array[], mask: Uint8Array, size: number, smoothing: number): InsideBoxes {
-  return {
-    smoothed: finiteOrNull(shareInside(map, mask, size, smoothing)),
-    raw: finiteOrNull(shareInside(map, mask, size, 0)),
-    difference: finiteOrNull(shareOfDifference(image, baselines, mask)),
-    covered: coverOf(mask),
-  };
+  return { ...sharesInside(map, mask, size, smoothing), difference: finiteOrNull(shareOfDifference(image, baselines, mask)) };
 }
 
 function captionOf({ completenessGap, inside }: AttributionEntry): string {

@@ -1,4 +1,6 @@
 /** How much of an attribution falls on what the area responds to. */
+import { finiteOrNull } from '../../math/statistics.js';
+import type { InsideBoxes } from '../artifacts/attributions.js';
 import type { LabelledBox } from '../artifacts/image-selection.js';
 import { displayMap } from './overlay.js';
 
@@ -19,11 +21,19 @@ export function boxMask(boxes: readonly LabelledBox[], size: number): Uint8Array
 export const coverOf = (mask: Uint8Array): number => mask.reduce((sum, x) => sum + x, 0) / mask.length;
 
 /**
- * Σ_{p in boxes} max(0, s[p]) / Σ_p max(0, s[p]), s = sum of the map over colours, smoothed; NaN when no pixel is positive.
- * @shape map: float32 [3, size, size]; smoothing in pixels, 0: none
+ * Where a map lies relative to boxes, with s = sum over colours: the share Σ_{p in boxes} max(0, s[p]) / Σ_p max(0, s[p]), of s smoothed and as it is; and
+ * the smoothed share less the same share of −s. A value is null where its denominator has no pixel.
+ * @shape map: float32 [3, size, size]; smoothing in pixels
  */
-export function shareInside(map: Float32Array, mask: Uint8Array, size: number, smoothing: number): number {
-  return shareOfPositive(displayMap(map, size, smoothing), mask);
+export function sharesInside(map: Float32Array, mask: Uint8Array, size: number, smoothing: number): Pick<InsideBoxes, 'smoothed' | 'raw' | 'contrast' | 'covered'> {
+  const shown = displayMap(map, size, smoothing);
+  const smoothed = shareOfPositive(shown, mask);
+  return {
+    smoothed: finiteOrNull(smoothed),
+    raw: finiteOrNull(shareOfPositive(displayMap(map, size, 0), mask)),
+    contrast: finiteOrNull(smoothed - shareOfPositive(shown.map((s) => -s), mask)),
+    covered: coverOf(mask),
+  };
 }
 
 /** @shape values: float32 [pixel] */

@@ -39,6 +39,7 @@ export function attributionReport(file: AttributionsFile, which: string): { read
       title: `${isControl ? 'CONTROL: p' : 'P'}ositive attribution inside the boxes`,
       values: {
         'images with boxes': inside.images, [`median share, smoothed ${file.smoothing} px`]: inside.smoothed, 'median share, raw pixels': inside.raw, 'chance (median cover)': inside.chance,
+        'median share of positive less negative (chance 0)': inside.contrast,
         'median share of |image − baseline| (no model)': inside.difference, [`images at or above ${INSIDE_BAR}, smoothed`]: inside.aboveBar, [`images at or above ${INSIDE_BAR}, raw`]: inside.rawAboveBar,
         'median share, half with the larger response': inside.strongerHalf, 'images without a positive part': inside.undefined,
       },

@@ -13,6 +13,7 @@ export interface InsideSummary {
   /** medians over the images that have a value */
   readonly smoothed: number | null;
   readonly raw: number | null;
+  readonly contrast: number | null;
   readonly difference: number | null;
   readonly chance: number | null;
   /** share of the images (undefined ones count as below) at or above the bar, smoothed and raw */
@@ -31,7 +32,7 @@ export function summarizeInside(entries: readonly Pick<AttributionEntry, 'respon
   return {
     images: boxed.length,
     undefined: boxed.filter((entry) => entry.smoothed === null).length,
-    smoothed: medianOf(boxed, 'smoothed'), raw: medianOf(boxed, 'raw'), difference: medianOf(boxed, 'difference'), chance: medianOf(boxed, 'covered'),
+    smoothed: medianOf(boxed, 'smoothed'), raw: medianOf(boxed, 'raw'), contrast: medianOf(boxed, 'contrast'), difference: medianOf(boxed, 'difference'), chance: medianOf(boxed, 'covered'),
     aboveBar: above('smoothed'), rawAboveBar: above('raw'), strongerHalf: medianOf(stronger, 'smoothed'),
   };
 }

@@ -6,7 +6,7 @@ import { finiteOrNull, median } from '../../math/statistics.js';
 import { pearsonColumns } from '../../math/statistics-correlation.js';
 import { ATTRIBUTION_MAPS, readAttributions, type Control, type InsideBoxes } from '../artifacts/attributions.js';
 import type { Voxels } from '../artifacts/voxels.js';
-import { boxMask, coverOf, shareInside } from '../attribute/localisation.js';
+import { boxMask, sharesInside } from '../attribute/localisation.js';
 import { displayMap } from '../attribute/overlay.js';
 import { INSIDE_BAR, summarizeCompleteness, summarizeInside, type InsideSummary } from '../attribute/summary.js';
 import type { Truth } from '../simulate/truth.js';
@@ -47,7 +47,7 @@ export function checkAttributions(reader: ArtifactReader, reference: ArtifactRea
       const other = row === undefined ? undefined : (ownMaps?.rows(row, 1).data as Float32Array);
       return {
         nsdId: entry.nsdId, response: entry.response,
-        inside: boxes.length === 0 ? null : insideOf(map, boxMask(boxes, file.size), file.size, params.smoothing, entry.inside?.difference ?? null),
+        inside: boxes.length === 0 ? null : { ...sharesInside(map, boxMask(boxes, file.size), file.size, params.smoothing), difference: entry.inside?.difference ?? null },
         agreement: other === undefined ? null : finiteOrNull(pearsonColumns(displayMap(map, file.size, params.smoothing), displayMap(other, file.size, params.smoothing), 1)[0] as number),
       };
     });
@@ -63,16 +63,13 @@ export function checkAttributions(reader: ArtifactReader, reference: ArtifactRea
   }
 }
 
-function insideOf(map: Float32Array, mask: Uint8Array, size: number, smoothing: number, difference: number | null): InsideBoxes {
-  return { smoothed: finiteOrNull(shareInside(map, mask, size, smoothing)), raw: finiteOrNull(shareInside(map, mask, size, 0)), difference, covered: coverOf(mask) };
-}
-
 /** For the flat table of truth.check. Names are stable: pipelines state bars on them. */
 export function attributionFigures({ inside, insideAll, completeness, agreement }: AttributionCheck): Readonly<Record<string, number | null>> {
   return {
     inside_images: inside.images,
     inside: inside.smoothed,
     inside_raw: inside.raw,
+    inside_contrast: inside.contrast,
     inside_chance: inside.chance,
     inside_no_model: inside.difference,
     inside_stronger_half: inside.strongerHalf,
@@ -93,6 +90,7 @@ export function attributionBlocks(check: AttributionCheck): ReportBlock[] {
       kind: 'metrics', title: `${check.control === 'none' ? '' : 'CONTROL (shuffled readout): '}Where the attribution of ${check.roi} lies`,
       values: {
         [`images with boxes under ${check.largestBox}`]: inside.images, 'median share inside, smoothed': inside.smoothed, 'median share inside, raw': inside.raw, 'chance (median cover)': inside.chance,
+        'median share of positive less negative (chance 0)': inside.contrast,
         'median share of |image − baseline| (no model)': inside.difference, [`images at or above ${INSIDE_BAR}`]: inside.aboveBar, [`images at or above ${INSIDE_BAR}, raw`]: inside.rawAboveBar,
         'median share, half with the larger response': inside.strongerHalf, 'images with a box of any size': insideAll.images, 'median share, any size': insideAll.smoothed,
         'largest completeness gap': check.completeness.largest, 'images not complete': check.completeness.incomplete, 'median correlation with the true brain\'s maps': check.agreement,
