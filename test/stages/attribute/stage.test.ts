@@ -38,8 +38,8 @@ describe('attribute', () => {
     expect(maps.shape).toEqual([3, 3, SIZE, SIZE]);
     for (const entry of entries) {
       const sum = (maps.data as Float32Array).subarray(entry.row * PIXELS, (entry.row + 1) * PIXELS).reduce((a, b) => a + b, 0);
-      const change = entry.response - entry.baselineResponse;
-      expect(Math.abs(sum - change) / Math.abs(change)).toBeCloseTo(entry.completenessGap, 4);
+      const change = entry.response - (entry.baselineResponse ?? NaN);
+      expect(Math.abs(sum - change) / Math.abs(change)).toBeCloseTo(entry.completenessGap ?? NaN, 4);
     }
     expect(ran.warnings).toEqual([]);
     expect(ran.output.text('report.json')).toContain('Held-out images with the largest predicted response, each');
