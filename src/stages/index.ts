@@ -21,6 +21,7 @@ export const STAGE_MODULES: Readonly<Record<string, StageModule>> = {
   'backbone.train': module(() => import('./backbone-train/stage.js')),
   'backbone.onnx': module(() => import('./backbone-onnx/stage.js')),
   'features.extract': module(() => import('./features-extract/stage.js')),
+  'features.gabor': module(() => import('./features-gabor/stage.js')),
   'readout.ridge': module(() => import('./readout-ridge/stage.js')),
   evaluate: module(() => import('./evaluate/stage.js')),
   dream: module(() => import('./dream/stage.js')),
