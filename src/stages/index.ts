@@ -24,8 +24,11 @@ export const STAGE_MODULES: Readonly<Record<string, StageModule>> = {
   'features.gabor': module(() => import('./features-gabor/stage.js')),
   'readout.ridge': module(() => import('./readout-ridge/stage.js')),
   evaluate: module(() => import('./evaluate/stage.js')),
+  'compare.scores': module(() => import('./compare-scores/stage.js')),
   dream: module(() => import('./dream/stage.js')),
   attribute: module(() => import('./attribute/stage.js')),
   'truth.features': module(() => import('./truth-features/stage.js')),
+  'truth.oracle-alpha': module(() => import('./truth-oracle-alpha/stage.js')),
+  'truth.ncsnr': module(() => import('./truth-ncsnr/stage.js')),
   'truth.check': module(() => import('./truth-check/stage.js')),
 };
