@@ -37,10 +37,14 @@ export class NcsnrSimulator {
    * @source nsddatapaper main/export_noiseceiling.m (the estimate)
    */
   estimate(signal: ArrayLike<number>, ncsnr: number, random: Random): number {
-    const z = Float64Array.from(this.#rows, (row) => (signal[row] as number) + random.normal() / ncsnr);
+    const z = new Float64Array(this.#rows.length);
+    for (let t = 0; t < z.length; t += 1) z[t] = (signal[this.#rows[t] as number] as number) + random.normal() / ncsnr;
     for (const trials of this.#ofSession) {
-      const mean = trials.reduce((sum, t) => sum + (z[t] as number), 0) / trials.length;
-      const sd = Math.sqrt(trials.reduce((sum, t) => sum + ((z[t] as number) - mean) ** 2, 0) / (trials.length - 1));
+      let [sum, squares] = [0, 0];
+      for (const t of trials) sum += z[t] as number;
+      const mean = sum / trials.length;
+      for (const t of trials) squares += ((z[t] as number) - mean) ** 2;
+      const sd = Math.sqrt(squares / (trials.length - 1));
       for (const t of trials) z[t] = ((z[t] as number) - mean) / sd;
     }
     let total = 0;
