@@ -1,6 +1,6 @@
 /** The comparison for a reader: a figure a region, a table of medians, what was claimed, and what stands behind every score. */
 import type { ReportBlock } from '../../core/report-block.js';
-import { finiteOrNull } from '../../math/statistics.js';
+import { finiteOrNull, median } from '../../math/statistics.js';
 import { barChart, lineChart } from '../../report/figures/index.js';
 import type { Cell, Metric, Roles } from './cells.js';
 import type { Verdict } from './claims.js';
@@ -58,14 +58,36 @@ export function comparisonReport(comparison: Comparison): readonly ReportBlock[]
       kind: 'table', title: `Median ${name}${roles.over.length > 0 ? `, median over ${roles.over.join(' and ')}` : ''}`, columns: ['region', roles.series, ...columns],
       rows: curves.map(({ region, series, points }) => [region, series, ...xs.map((x) => round(points.find((point) => Object.is(point.x, x))?.value ?? NaN))]),
     },
-    {
-      kind: 'table', title: 'What stands behind the scores', columns: [...labelNames(cells), 'region', 'training images (n)', 'features (p)', 'test images', 'voxels', 'NC: lower quartile', 'median', 'upper quartile', name],
-      rows: cells.map(({ labels, region, file }) => [
-        ...labelNames(cells).map((label) => String(labels[label] ?? '')), region.name, file.trainingImages, file.features, file.images, region.voxels,
-        ...[region.ceilingQuartiles[0], region.ceiling, region.ceilingQuartiles[1]].map((value) => round(value ?? NaN)), round((metric === 'r' ? region.r : metric === 'r2' ? region.r2 : region.normalised).median ?? NaN),
-      ]),
-    },
+    originTable(comparison),
+    ceilingTable(cells, regions),
   ];
+}
+
+/** n, p and test images of each point: one number, or the range over the scores behind it. */
+function originTable({ roles, cells, regions }: Comparison): ReportBlock {
+  const first = cells.filter((cell) => cell.region.name === regions[0]);
+  const named = roles.x === '' ? [roles.series] : [roles.series, roles.x];
+  const points = new Map<string, Cell[]>();
+  for (const cell of first) {
+    const at = JSON.stringify(named.map((label) => cell.labels[label] ?? ''));
+    points.set(at, [...(points.get(at) ?? []), cell]);
+  }
+  const range = (members: readonly Cell[], of: (cell: Cell) => number): string => [...new Set([Math.min(...members.map(of)), Math.max(...members.map(of))])].join(' … ');
+  return {
+    kind: 'table', title: 'What stands behind each point', columns: [...named, 'scores', 'training images (n)', 'features (p)', 'test images'],
+    rows: [...points].map(([at, members]) => [...(JSON.parse(at) as (string | number)[]), members.length, range(members, ({ file }) => file.trainingImages), range(members, ({ file }) => file.features), range(members, ({ file }) => file.images)]),
+  };
+}
+
+function ceilingTable(cells: readonly Cell[], regions: readonly string[]): ReportBlock {
+  return {
+    kind: 'table', title: 'Noise ceilings of the voxels (r² units; medians over the scores)', columns: ['region', 'voxels', 'lower quartile', 'median', 'upper quartile'],
+    rows: regions.map((name) => {
+      const members = cells.filter((cell) => cell.region.name === name).map((cell) => cell.region);
+      const middle = (of: (entry: Cell['region']) => number | null): number | null => round(median(members.map((entry) => of(entry) ?? NaN)));
+      return [name, members[0]?.voxels ?? 0, middle((entry) => entry.ceilingQuartiles[0]), middle((entry) => entry.ceiling), middle((entry) => entry.ceilingQuartiles[1])];
+    }),
+  };
 }
 
 export function labelNames(cells: readonly Cell[]): readonly string[] {

@@ -18,7 +18,7 @@ export default defineStage({
   description: [
     'Each score comes with labels: the coordinates of its `matrix:` and, where the input is a map, the `name` of its entry. `x` is the label along the axis (numbers; without it bars are drawn), `series` tells curves apart, and over the labels in `over` (seeds, subjects) the median is taken and the range shown. Scores that differ in a label without a role are refused, so nothing is mixed unseen.',
     'The value of a score in a region is its median over voxels: Pearson’s r, signed r², or r²/NC. Where nothing is summarised, the band is the bootstrap interval over images of the evaluation. The noise ceiling is drawn with it: 1 for r²/NC, the median NC of the voxels for r², its root for r.',
-    '`claims` state beforehand what the comparison should show; each is checked on the medians at every x and in every region, and the report says whether it held and by what margin. A claim that fails fails no stage.',
+    '`claims` state beforehand what the comparison should show: `{series: a, above: [b, c]}`, `{series: a, within: 0.02, of: b}` (at most that much below b) or `{series: a, rises: true}` (from each x to the next), each with `regions` if it is not about all. Each is checked on the medians at every x and in every region, and the report says whether it held and by what margin. A claim that fails fails no stage.',
     'Files: cells.csv (one row a score and region: labels, n, p, test images, r, r², r²/NC with intervals, quartiles of NC), comparison.json (curves and verdicts), one figure a region.',
   ].join('\n\n'),
   params: Type.Object(

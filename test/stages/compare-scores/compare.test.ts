@@ -83,6 +83,9 @@ describe('compare.scores', () => {
     expect(header).toBe('name,seed,sessions,region,voxels,training_images,features,test_images,median_r,r_low,r_high,median_r2,r2_low,r2_high,median_r2_over_nc,r2_over_nc_low,r2_over_nc_high,below_ceiling,noise_ceiling_q1,noise_ceiling_median,noise_ceiling_q3');
     expect(first?.split(',').slice(0, 8)).toEqual(['own', '1', '4', 'all voxels', '5', '100', '12', '30']);
     expect(rest).toHaveLength(23);
+    const tables = (JSON.parse(read('report.json')) as { title?: string; rows?: unknown[][] }[]).filter((block) => block.rows !== undefined);
+    expect(tables.find((table) => table.title === 'What stands behind each point')?.rows).toEqual([['own', 4, 3, '100', '12', '30'], ['pixels', 4, 3, '100', '12', '30'], ['own', 40, 3, '100', '12', '30'], ['pixels', 40, 3, '100', '12', '30']]);
+    expect(tables.find((table) => table.title?.startsWith('Noise ceilings'))?.rows).toEqual([['all voxels', 5, 0.54, 0.64, 0.74], ['floc-faces', 5, 0.54, 0.64, 0.74]]);
   });
 
   it('refuses to mix scores that differ in a label without a role, and labels that are not there', async () => {
