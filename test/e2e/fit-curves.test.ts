@@ -65,6 +65,11 @@ describe('pipelines/fit-curves.yaml', () => {
     expect(rows).toHaveLength(1 + 5 * 2 * 6);
   });
 
+  it('compares the planted noise with the recomputed one for every voxel', () => {
+    const facts = JSON.parse(readFileSync(join(results, 'noise', 'seed=1', 'check', 'ncsnr.json'), 'utf8')) as Record<string, unknown>;
+    expect(facts).toMatchObject({ voxels: 44, trials: 216, 'images with three trials': 72, 'agrees within sampling error': expect.stringMatching(/^(yes|no)$/) as string });
+  });
+
   it('says of each claim whether it held', () => {
     const claims = [...new Set(comparison('curves').claims.map(({ claim }) => claim))];
     expect(claims).toEqual(['own at most 0.02 below own-oracle', 'trained above untrained and gabor-and-pixels', 'own rises', 'trained rises']);
