@@ -28,7 +28,7 @@ export const STAGE_MODULES: Readonly<Record<string, StageModule>> = {
   dream: module(() => import('./dream/stage.js')),
   attribute: module(() => import('./attribute/stage.js')),
   'truth.features': module(() => import('./truth-features/stage.js')),
-  'truth.oracle-alpha': module(() => import('./truth-oracle-alpha/stage.js')),
+  'truth.oracle': module(() => import('./truth-oracle/stage.js')),
   'truth.ncsnr': module(() => import('./truth-ncsnr/stage.js')),
   'truth.check': module(() => import('./truth-check/stage.js')),
 };

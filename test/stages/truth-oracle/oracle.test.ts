@@ -14,8 +14,8 @@ import evaluation from '../../../src/stages/evaluate/stage.js';
 import readout from '../../../src/stages/readout-ridge/stage.js';
 import { BANK_SIZE } from '../../../src/stages/simulate/brain/brain-graph.js';
 import { writeTruth } from '../../../src/stages/simulate/truth.js';
-import { chooseOracle } from '../../../src/stages/truth-oracle-alpha/choose.js';
-import stage from '../../../src/stages/truth-oracle-alpha/stage.js';
+import { chooseOracle } from '../../../src/stages/truth-oracle/choose.js';
+import stage from '../../../src/stages/truth-oracle/stage.js';
 import { readerOf, runOn, writeProblem, type Problem } from '../readout-ridge/encoding-rig.js';
 
 const service = createOnnxRuntimeService({ threads: 1 });
@@ -104,7 +104,7 @@ const csv = (path: string): Record<string, number>[] => {
   return rows.map((row) => Object.fromEntries((header ?? []).map((name, i) => [name, Number(row[i])])));
 };
 
-describe('truth.oracle-alpha', () => {
+describe('truth.oracle', () => {
   const base = join(root, 'problem');
   const inputs = writeProblemWithTruth(base, PROBLEM);
   const definition = stage as unknown as StageDefinition;

@@ -1,5 +1,5 @@
 /**
- * `truth.oracle-alpha`: how good the ridge readout could be if its penalties were chosen by somebody who knows the noiseless answer. A diagnostic of
+ * `truth.oracle`: how good the ridge readout could be if its penalties were chosen by somebody who knows the noiseless answer. A diagnostic of
  * simulated data: it yields scores only, never weights, so nothing can be fitted with what it knows.
  */
 import { Type } from '@sinclair/typebox';
@@ -29,7 +29,7 @@ import { chooseOracle } from './choose.js';
 const FEWEST_IMAGES = 3;
 
 export default defineStage({
-  type: 'truth.oracle-alpha',
+  type: 'truth.oracle',
   version: 1,
   summary: 'Scores of ridge regression with the penalty that an oracle would choose: a diagnostic on simulated data.',
   description: [
