@@ -1,22 +1,21 @@
 /** The oracle's penalty: against scikit-learn, and against the readout and the evaluation that it is compared with. */
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { PipelineError } from '../../../src/core/errors.js';
 import { tensor } from '../../../src/core/tensor.js';
-import type { ArtifactWriter, StageDefinition } from '../../../src/engine/stage.js';
+import type { StageDefinition } from '../../../src/engine/stage.js';
 import { readNpy } from '../../../src/formats/npy.js';
 import { createOnnxRuntimeService } from '../../../src/runtime/onnxruntime-service.js';
 import { scorePenalties } from '../../../src/solvers/index.js';
 import { VOXEL_FILES } from '../../../src/stages/artifacts/voxels.js';
 import evaluation from '../../../src/stages/evaluate/stage.js';
 import readout from '../../../src/stages/readout-ridge/stage.js';
-import { BANK_SIZE } from '../../../src/stages/simulate/brain/brain-graph.js';
-import { writeTruth } from '../../../src/stages/simulate/truth.js';
 import { chooseOracle } from '../../../src/stages/truth-oracle/choose.js';
 import stage from '../../../src/stages/truth-oracle/stage.js';
 import { readerOf, runOn, writeProblem, type Problem } from '../readout-ridge/encoding-rig.js';
+import { writeProblemWithTruth } from './problem-with-truth.js';
 
 const service = createOnnxRuntimeService({ threads: 1 });
 const root = mkdtempSync(join(tmpdir(), 'oracle-alpha-'));
@@ -74,30 +73,6 @@ describe('scorePenalties and chooseOracle', () => {
 
 const PROBLEM: Problem = { images: 80, testImages: 25, voxels: 6, ncsnr: 0.6, seed: 'oracle alpha' };
 const ALPHAS = [0.1, 10, 100, 1000];
-
-/** The noiseless responses of the very same problem, as the truth of a simulated subject whose voxels are numbered backwards. */
-function writeProblemWithTruth(base: string, problem: Problem): Record<string, string> {
-  writeProblem(base, problem);
-  const clean = join(base, 'clean');
-  writeProblem(clean, { ...problem, ncsnr: Infinity });
-  const { images, voxels } = problem;
-  const signals = readNpy(join(clean, 'voxels', VOXEL_FILES.means)).data as Float32Array;
-  const folder = join(base, 'truth');
-  mkdirSync(folder);
-  const writer = {
-    path: (name: string) => join(folder, name), write: (name: string, content: Uint8Array) => writeFileSync(join(folder, name), content), json: (name: string, value: unknown) => writeFileSync(join(folder, name), JSON.stringify(value)),
-  } as ArtifactWriter;
-  const backwards = (v: number): number => voxels - 1 - v;
-  writeTruth(writer, {
-    index: {
-      subject: 1, seed: 0, imageSize: 128, noise: true,
-      voxels: Array.from({ length: voxels }, (_, v) => ({ area: 'face', prf: { x: 0.5, y: 0.5, sigma: 0.2 }, tuning: { templates: {} }, ncsnr: problem.ncsnr, position: [3 * backwards(v), 3 * backwards(v) + 1, 3 * backwards(v) + 2], hemisphere: 'lh' })),
-    },
-    brain: new Uint8Array(1), weights: new Float32Array(BANK_SIZE * voxels), moments: { mean: new Float64Array(voxels), sd: new Float64Array(voxels).fill(1) }, bank: new Float32Array(images * BANK_SIZE),
-    signals: Float32Array.from({ length: images * voxels }, (_, i) => signals[i - (i % voxels) + backwards(i % voxels)] as number), nsdIds: Int32Array.from({ length: images }, (_, i) => 10 * (i + 1)), labels: new Map(),
-  });
-  return Object.fromEntries(['truth', 'features', 'voxels', 'stimuli'].map((name) => [name, join(base, name)]));
-}
 
 const csv = (path: string): Record<string, number>[] => {
   const [header, ...rows] = readFileSync(path, 'utf8').trim().split('\n').map((line) => line.split(','));
