@@ -2,4 +2,5 @@
 export { bootstrapCorrelations } from './bootstrap-correlation.js';
 export { crossValidatedRidge, type RidgeFit, type RidgeOptions, type ScoreKind } from './ridge/cross-validated-ridge.js';
 export { ridgeBytes, type RidgeSizes } from './ridge/memory.js';
+export { scorePenalties } from './ridge/score-penalties.js';
 export { predictTargets } from './predict.js';

@@ -43,6 +43,9 @@ export function ceilingFigure(scores: Scores): string {
 }
 
 export interface Headline {
+  /** n and p of the fit */
+  readonly trainingImages: number;
+  readonly features: number;
   readonly whole: RegionPair;
   readonly regions: readonly RegionPair[];
   /** regions without voxels, left out of `regions` */
@@ -59,7 +62,7 @@ export interface Headline {
   readonly chance: { readonly median: number; readonly high: number };
 }
 
-export function evaluationReport({ whole, regions, emptyRegions, drawn, images, unseen, trials, threshold, level, replicates, chance }: Headline): readonly ReportBlock[] {
+export function evaluationReport({ trainingImages, features, whole, regions, emptyRegions, drawn, images, unseen, trials, threshold, level, replicates, chance }: Headline): readonly ReportBlock[] {
   const { means, trials: single } = whole;
   const round = (value: number): number | null => (Number.isFinite(value) ? Number(value.toPrecision(4)) : null);
   const range = (low: number, high: number): string | null => (Number.isFinite(low) ? `${low.toFixed(3)} … ${high.toFixed(3)}` : null);
@@ -68,7 +71,7 @@ export function evaluationReport({ whole, regions, emptyRegions, drawn, images, 
       kind: 'metrics',
       title: 'Held-out prediction, all voxels',
       values: {
-        'test images': images, 'test images without a response': unseen, 'single trials': trials, voxels: means.voxels, 'regions without voxels': emptyRegions,
+        'training images (n)': trainingImages, 'features (p)': features, 'test images': images, 'test images without a response': unseen, 'single trials': trials, voxels: means.voxels, 'regions without voxels': emptyRegions,
         'median r (repeat mean)': round(means.r.median), 'median r² (repeat mean)': round(means.r2.median), 'median r²/NC (repeat mean)': round(means.normalised.median),
         'median r (single trial)': round(single.r.median), 'median r²/NC (single trial)': round(single.normalised.median),
         'voxels without a defined r': means.r.undefined, [`voxels with a noise ceiling below ${threshold}`]: means.belowCeiling, 'share of r²/NC above 1': round(means.aboveOne),
@@ -80,10 +83,10 @@ export function evaluationReport({ whole, regions, emptyRegions, drawn, images, 
     {
       kind: 'table',
       title: 'Regions (repeat mean; single trial beside)',
-      columns: ['region', 'voxels', 'median r', 'interval', 'median r²', 'median r²/NC', 'interval', 'median NC', 'below NC threshold', 'above 1', 'r single trial', 'r²/NC single trial'],
+      columns: ['region', 'voxels', 'median r', 'interval', 'median r²', 'median r²/NC', 'interval', 'median NC', 'NC quartiles', 'below NC threshold', 'above 1', 'r single trial', 'r²/NC single trial'],
       rows: regions.map(({ means: m, trials: t }) => [
         m.name, m.voxels, round(m.r.median), range(m.r.low, m.r.high), round(m.r2.median), round(m.normalised.median), range(m.normalised.low, m.normalised.high),
-        round(m.ceiling), m.belowCeiling, round(m.aboveOne), round(t.r.median), round(t.normalised.median),
+        round(m.ceiling), range(...m.ceilingQuartiles), m.belowCeiling, round(m.aboveOne), round(t.r.median), round(t.normalised.median),
       ]),
     },
     { kind: 'figure', title: 'Noise ceiling', file: CEILING_FIGURE, caption: 'Each point is a voxel: signed r² on repeat means against the largest r² that the repeats allow.' },

@@ -3,7 +3,7 @@
  * and counted beside it.
  */
 import { percentileInterval } from '../../math/bootstrap.js';
-import { countNaN, median } from '../../math/statistics.js';
+import { countNaN, median, quantile } from '../../math/statistics.js';
 import { normalise, type Scores } from './score-voxels.js';
 
 export interface Region {
@@ -31,6 +31,8 @@ export interface RegionScores {
   /** share of the normalised voxels above 1 */
   readonly aboveOne: number;
   readonly ceiling: number;
+  /** first and third quartile of the noise ceiling over all voxels of the region */
+  readonly ceilingQuartiles: readonly [number, number];
   readonly determination: number;
   readonly baseline: number;
   /** share of the voxels with a defined r whose adjusted p is at most 0.05; NaN without a permutation test */
@@ -66,6 +68,7 @@ export function scoreRegion({ name, voxels }: Region, scores: Scores, threshold:
     belowCeiling: ceiling.filter((value) => Number.isNaN(normalise(1, value, threshold))).length,
     aboveOne: share(defined, (value) => value > 1),
     ceiling: median(ceiling),
+    ceilingQuartiles: [quantile(ceiling, 1 / 4), quantile(ceiling, 3 / 4)],
     determination: median(of(scores.determination)),
     baseline: median(of(scores.baseline)),
     significant: share(tested, (q) => q <= SIGNIFICANCE),

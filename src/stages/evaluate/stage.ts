@@ -11,6 +11,7 @@ import { finiteOrNull, median, quantile } from '../../math/statistics.js';
 import { bootstrapCorrelations, predictTargets } from '../../solvers/index.js';
 import { readFeatures } from '../artifacts/features.js';
 import { readReadout } from '../artifacts/readout.js';
+import { writeScores } from '../artifacts/scores.js';
 import { readStimuli } from '../artifacts/stimuli.js';
 import { readVoxels, type Roi } from '../artifacts/voxels.js';
 import { choice, defineStage } from '../define.js';
@@ -20,14 +21,14 @@ import { heldOut } from './held-out.js';
 import { CEILING_FIGURE, ceilingFigure, evaluationReport, REGION_FIGURE, regionFigure, roisDrawn } from './report.js';
 import { scoreRegion, type Region } from './score-regions.js';
 import { meanTrainingResponse, scoreMeans, scoreTrials } from './score-voxels.js';
-import { regionJson, writeRegionCsv, writeVoxelCsv } from './tables.js';
+import { regionEntry, writeRegionCsv, writeVoxelCsv } from './tables.js';
 
 /** upper end of a central 95 % range */
 const CHANCE_QUANTILE = 0.975;
 
 export default defineStage({
   type: 'evaluate',
-  version: 1,
+  version: 2,
   summary: 'Scores a readout on held-out images: r, r², and r² against the noise ceiling, per voxel and region.',
   description: [
     'For every voxel, over the test images that were recorded: Pearson r between prediction and mean over repeats; r² with the sign of r; the noise ceiling NC = ncsnr²/(ncsnr² + mean(1/n)) with n the repeats actually averaged; r²/NC. The same against single trials (n = 1), apart. R² = 1 − SSE/SST of the prediction itself, and of the baseline that predicts the mean training response (whose r is not defined).',
@@ -104,16 +105,16 @@ export default defineStage({
     writeVoxelCsv(writer.path('voxels.csv'), { voxels, ncsnr, alpha: fit.alpha, means, trials, p, adjusted });
     writeRegionCsv(writer.path('rois.csv'), [whole, ...regions]);
     const chance = { median: median(permuted.medians), high: quantile(permuted.medians, CHANCE_QUANTILE) };
-    writer.json('scores.json', {
-      images, trials: trials.rows, voxels: width, emptyRegions, ncsnr: params.ncsnr, minNoiseCeiling: threshold, interval: params.interval, bootstrap: params.bootstrap, permutations: params.permutations,
+    writeScores(writer, {
+      images, trials: trials.rows, voxels: width, trainingImages: fit.trainingImages.length, features: features.width, emptyRegions, ncsnr: params.ncsnr, minNoiseCeiling: threshold, interval: params.interval, bootstrap: params.bootstrap, permutations: params.permutations,
       chance: { median: finiteOrNull(chance.median), high: finiteOrNull(chance.high) },
-      repeatMean: [whole, ...regions].map((pair) => regionJson(pair.means)),
-      singleTrial: [whole, ...regions].map((pair) => regionJson(pair.trials)),
+      repeatMean: [whole, ...regions].map((pair) => regionEntry(pair.means)),
+      singleTrial: [whole, ...regions].map((pair) => regionEntry(pair.trials)),
     });
     const drawn = roisDrawn(rois);
     writer.write(REGION_FIGURE, regionFigure([whole, ...regions.filter((_, r) => drawn.includes(rois[r] as Roi))], params.interval));
     writer.write(CEILING_FIGURE, ceilingFigure(means));
-    writer.json('report.json', evaluationReport({ whole, regions, emptyRegions, drawn: drawn.length, images, unseen: held.unseen, trials: trials.rows, threshold, level: params.interval, replicates: params.bootstrap, chance }));
+    writer.json('report.json', evaluationReport({ trainingImages: fit.trainingImages.length, features: features.width, whole, regions, emptyRegions, drawn: drawn.length, images, unseen: held.unseen, trials: trials.rows, threshold, level: params.interval, replicates: params.bootstrap, chance }));
     for (const [name, value] of [['median_r', whole.means.r.median], ['median_r2_over_nc', whole.means.normalised.median]] as const) if (!Number.isNaN(value)) context.metric(name, value);
     if (whole.means.r.undefined > 0) context.warn(`${whole.means.r.undefined} of ${width} voxels have no defined correlation: their prediction or their response does not vary.`);
     context.log(`${images} images, ${trials.rows} trials, median r ${whole.means.r.median.toFixed(3)}, median r²/NC ${whole.means.normalised.median.toFixed(3)}`);

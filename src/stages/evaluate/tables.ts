@@ -1,7 +1,7 @@
 /** The scores as CSV and JSON. A value that is not defined is `NaN` in CSV (pandas reads it as such) and null in JSON. */
-import type { JsonObject } from '../../core/json.js';
 import { writeCsv } from '../../formats/csv.js';
 import { finiteOrNull } from '../../math/statistics.js';
+import type { RegionEntry, SummaryEntry } from '../artifacts/scores.js';
 import type { Voxels } from '../artifacts/voxels.js';
 import type { RegionScores, Summary } from './score-regions.js';
 import type { Scores } from './score-voxels.js';
@@ -41,19 +41,21 @@ export interface RegionPair {
 /** One row a region and kind of measurement. */
 export function writeRegionCsv(path: string, regions: readonly RegionPair[]): void {
   const interval = (name: string): string[] => [`median_${name}`, `${name}_low`, `${name}_high`];
-  const columns = ['region', 'measurement', 'voxels', ...interval('r'), 'r_undefined', ...interval('r2'), ...interval('r2_over_nc'), 'below_ceiling', 'share_above_1', 'median_noise_ceiling', 'median_determination', 'baseline_determination', 'share_significant'];
+  const columns = ['region', 'measurement', 'voxels', ...interval('r'), 'r_undefined', ...interval('r2'), ...interval('r2_over_nc'), 'below_ceiling', 'share_above_1', 'median_noise_ceiling', 'noise_ceiling_q1', 'noise_ceiling_q3', 'median_determination', 'baseline_determination', 'share_significant'];
   const values = (s: Summary): number[] => [s.median, s.low, s.high];
   const row = (measurement: string, s: RegionScores): (number | string)[] => [
-    s.name, measurement, ...[s.voxels, ...values(s.r), s.r.undefined, ...values(s.r2), ...values(s.normalised), s.belowCeiling, s.aboveOne, s.ceiling, s.determination, s.baseline, s.significant].map(rounded),
+    s.name, measurement, ...[s.voxels, ...values(s.r), s.r.undefined, ...values(s.r2), ...values(s.normalised), s.belowCeiling, s.aboveOne, s.ceiling, ...s.ceilingQuartiles, s.determination, s.baseline, s.significant].map(rounded),
   ];
   writeCsv(path, columns, regions.flatMap(({ means, trials }) => [row('repeat-mean', means), row('single-trial', trials)]));
 }
 
-export function regionJson(scores: RegionScores): JsonObject {
-  const summary = (s: Summary): JsonObject => ({ median: finiteOrNull(s.median), low: finiteOrNull(s.low), high: finiteOrNull(s.high), undefined: s.undefined });
+export function regionEntry(scores: RegionScores): RegionEntry {
+  const summary = (s: Summary): SummaryEntry => ({ median: finiteOrNull(s.median), low: finiteOrNull(s.low), high: finiteOrNull(s.high), undefined: s.undefined });
+  const [first, third] = scores.ceilingQuartiles;
   return {
     name: scores.name, voxels: scores.voxels, r: summary(scores.r), r2: summary(scores.r2), normalised: summary(scores.normalised),
     belowCeiling: scores.belowCeiling, aboveOne: finiteOrNull(scores.aboveOne), ceiling: finiteOrNull(scores.ceiling),
+    ceilingQuartiles: [finiteOrNull(first), finiteOrNull(third)],
     determination: finiteOrNull(scores.determination), baseline: finiteOrNull(scores.baseline), significant: finiteOrNull(scores.significant),
   };
 }
