@@ -91,6 +91,8 @@ class Execution {
   readonly #past: Past;
   /** key → the end of the last stage with that key that is under way */
   readonly #turns = new Map<StageKey, Promise<void>>();
+  /** what ran in this execution: a forced stage with the same key need not run again */
+  readonly #ran = new Set<StageKey>();
   readonly #abort = new AbortController();
   /** set once nothing new may start: what is to blame */
   #stoppedBy: string | undefined;
@@ -196,7 +198,7 @@ class Execution {
     const { store, force } = this.#options;
     const { name } = node.stage;
     this.#throwIfStopped();
-    if (node.repairing || force?.(name) === true) return false;
+    if (node.repairing || (force?.(name) === true && !this.#ran.has(key))) return false;
     const record = await store.lookup(key);
     if (record === undefined) return false;
     // What is copied to the results is read without a stage in between, so its bytes are verified here.
@@ -252,6 +254,7 @@ class Execution {
     });
     const stored = await store.publish(record);
     if (checkpoint !== undefined) await rm(checkpoint, { recursive: true, force: true });
+    this.#ran.add(keyed.key);
     node.outputs = record.outputs;
     node.key = keyed.key;
     node.repairing = false;

@@ -34,7 +34,7 @@ export function readMatrix(entry: StageEntry, scope: Pick<StageScope, 'resolve'>
 
 interface Axis {
   readonly name: string;
-  readonly values: readonly Coordinate[];
+  readonly values: ReadonlySet<Coordinate>;
 }
 
 class Reader {
@@ -52,13 +52,14 @@ class Reader {
     for (const { node, value } of included) this.#checkIncluded(value, names, node);
     if (this.#failed) return undefined;
 
-    const size = axes.reduce((product, { values }) => product * values.length, axes.length === 0 ? 0 : 1) + included.length;
+    const size = axes.reduce((product, { values }) => product * values.size, axes.length === 0 ? 0 : 1) + included.length;
     if (size > MAX_INSTANCES) {
-      const shown = axes.map(({ name, values }) => `${name} ${values.length}`).join(' × ');
+      const shown = axes.map(({ name, values }) => `${name} ${values.size}`).join(' × ');
       return this.#refuse(`matrix of stage "${this.stage}" is too large`, { expected: `at most ${MAX_INSTANCES} instances`, found: `${size}: ${shown}` }, 'use fewer values, or split the sweep over several files', span);
     }
     const found = new Map<string, Coordinates>();
-    for (const coordinates of product(axes)) if (!excluded.some(({ value }) => agrees(coordinates, value))) found.set(coordinatesText(coordinates), coordinates);
+    const isExcluded = matcher(excluded.map(({ value }) => value));
+    for (const coordinates of product(axes)) if (!isExcluded(coordinates)) found.set(coordinatesText(coordinates), coordinates);
     for (const { value } of included) found.set(coordinatesText(value), value);
     if (found.size > 0) return { axes: names, instances: [...found.values()] };
     return this.#refuse(`matrix of stage "${this.stage}" has no instances`, { expected: 'at least one', found: names.length === 0 ? 'no axis' : 'everything is excluded' }, names.length === 0 ? 'add an axis, e.g. seed: [1, 2, 3], or remove matrix:' : 'exclude less', span);
@@ -80,9 +81,9 @@ class Reader {
         if (seen.has(text)) this.#refuse(`${what} has the value ${text} twice`, { expected: 'different values', found: shownValue(items) }, 'remove one of them', place.span);
         seen.add(text);
       }
-      return { name, values: items as readonly Coordinate[] };
+      return { name, values: new Set(items as readonly Coordinate[]) };
     }
-    return { name, values: [] };
+    return { name, values: new Set() };
   }
 
   #isCoordinate(value: JsonValue | undefined, what: string, place: SourceNode): value is Coordinate {
@@ -122,9 +123,9 @@ class Reader {
     for (const [name, value] of Object.entries(coordinates)) {
       const axis = axes.find((each) => each.name === name);
       if (axis === undefined) this.#unknownAxis(name, axes.map((each) => each.name), node);
-      else if (!axis.values.includes(value)) {
-        const shown = axis.values.slice(0, MOST_SHOWN).map(coordinateText).join(', ');
-        this.#refuse(`axis "${name}" of stage "${this.stage}" has no value ${coordinateText(value)} to exclude`, { expected: `one of ${shown}${axis.values.length > MOST_SHOWN ? ', …' : ''}`, found: coordinateText(value) }, 'correct the value', node.span);
+      else if (!axis.values.has(value)) {
+        const shown = [...axis.values].slice(0, MOST_SHOWN).map(coordinateText).join(', ');
+        this.#refuse(`axis "${name}" of stage "${this.stage}" has no value ${coordinateText(value)} to exclude`, { expected: `one of ${shown}${axis.values.size > MOST_SHOWN ? ', …' : ''}`, found: coordinateText(value) }, 'correct the value', node.span);
       }
     }
   }
@@ -149,10 +150,18 @@ class Reader {
 
 function product(axes: readonly Axis[]): Coordinates[] {
   if (axes.length === 0) return [];
-  return axes.reduce<Coordinates[]>((points, { name, values }) => points.flatMap((point) => values.map((value) => ({ ...point, [name]: value }))), [NO_COORDINATES]);
+  return axes.reduce<Coordinates[]>((points, { name, values }) => points.flatMap((point) => [...values].map((value) => ({ ...point, [name]: value }))), [NO_COORDINATES]);
 }
 
-/** On the axes that `part` names. */
-function agrees(coordinates: Coordinates, part: Coordinates): boolean {
-  return Object.entries(part).every(([axis, value]) => coordinates[axis] === value);
+/** Does a point agree with one of the parts on the axes that the part names? Parts with the same axes are looked up together. */
+function matcher(parts: readonly Coordinates[]): (coordinates: Coordinates) => boolean {
+  const byAxes = new Map<string, { readonly axes: readonly string[]; readonly points: Set<string> }>();
+  const keyOf = (coordinates: Coordinates, axes: readonly string[]): string => JSON.stringify(axes.map((axis) => coordinates[axis]));
+  for (const part of parts) {
+    const axes = Object.keys(part).sort();
+    const group = byAxes.get(axes.join()) ?? { axes, points: new Set() };
+    group.points.add(keyOf(part, axes));
+    byAxes.set(axes.join(), group);
+  }
+  return (coordinates) => [...byAxes.values()].some(({ axes, points }) => points.has(keyOf(coordinates, axes)));
 }

@@ -1,8 +1,9 @@
 /** Running: instances of a matrix and what is gathered from them, with keys, restarts, damage, workers and reasons. */
-import { chmodSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { explainStage } from '../../src/engine/explain.js';
+import { missingExternals } from '../../src/engine/missing-externals.js';
 import type { Plan } from '../../src/engine/plan.js';
 import type { KeyMaterial } from '../../src/engine/record.js';
 import { publishResults } from '../../src/engine/publish-results.js';
@@ -97,6 +98,8 @@ describe('instances and gathers', () => {
     expect(Object.values(rig.words(summary)).sort()).toEqual(['ran', 'ran', 'restored', 'restored', 'restored']);
     expect(rig.runs('twin')).toBe(1);
     expect(materialOf(rig, summary.id, 'all')?.inputs['texts']).toHaveLength(4);
+    expect((await rig.run({ force: () => true })).summary.counts).toMatchObject({ ran: 2, restored: 3 });
+    expect(rig.runs('twin')).toBe(2);
   });
 
   test('that draw random numbers draw the same where their parameters are the same, and others where a coordinate enters', async () => {
@@ -243,4 +246,15 @@ test('a thousand instances run, are gathered, and are restored', async () => {
   const second = await rig.run();
   expect(second.summary.counts).toMatchObject({ ran: 0, restored: 1001 });
   expect(rig.digests(second.summary)).toEqual(rig.digests(first.summary));
+});
+
+test('an outside file that is gone is one error for all instances that read it, and one more for another file', async () => {
+  await using rig = PipelineRig.create();
+  rig.pipeline("  s: { type: fake.source, matrix: { n: [1, 2, 3] }, params: { file: 'data${matrix.n < 3 ? 1 : 3}.bin' } }\n");
+  rig.write({ 'data1.bin': 'one', 'data3.bin': 'three' });
+  const { plan, registry } = rig.plan();
+  rmSync(rig.path('data1.bin'));
+  rmSync(rig.path('data3.bin'));
+  const found = await missingExternals(plan, registry);
+  expect(found.map(({ error }) => [error.code, error.facts['expected']])).toEqual([['E_EXTERNAL_MISSING', rig.path('data1.bin')], ['E_EXTERNAL_MISSING', rig.path('data3.bin')]]);
 });
