@@ -41,6 +41,7 @@ export default defineStage({
     {
       ...explainingParameters.properties,
       images: Type.Integer({ minimum: 1, maximum: 10_000, default: 12, description: 'without a selection: how many held-out images, those with the largest predicted response' }),
+      shuffle: Type.Integer({ minimum: 0, default: 0, description: 'number of the permutation of the control: one alone says little, its shares vary widely' }),
       control: choice(CONTROLS, { default: 'none', description: '`shuffled-readout`: the sanity check of Adebayo et al. 2018, marked as a control wherever it is shown' }),
     },
     { additionalProperties: false },
@@ -70,7 +71,7 @@ export default defineStage({
     const { size } = backbone.preprocessing;
     const fitted = foldReadout(readout.layers, readout.weights, readout.intercept, voxelWeights(readout.rois, readout.voxelCount, objective));
     // A control explains the images that the fitted readout would: its own favourites mean nothing.
-    const fold = params.control === 'none' ? fitted : shuffleFold(readout.layers, fitted, random.fork('shuffled readout'));
+    const fold = params.control === 'none' ? fitted : shuffleFold(readout.layers, fitted, random.fork(`shuffled readout ${params.shuffle}`));
 
     const heldOut = imagesOf(stimuli, 'test');
     const selected = inputs.selection === undefined ? undefined : readImageSelection(inputs.selection).images;

@@ -112,7 +112,7 @@ export function writeProblem(folder: string, problem: Problem): void {
 }
 
 export function readerOf(folder: string): ArtifactReader {
-  const files: ArtifactFile[] = readdirSync(folder).sort().map((name) => ({ name, digest: digestOf(readFileSync(join(folder, name))), size: statSync(join(folder, name)).size }));
+  const files: ArtifactFile[] = (readdirSync(folder, { recursive: true }) as string[]).filter((name) => statSync(join(folder, name)).isFile()).sort().map((name) => ({ name, digest: digestOf(readFileSync(join(folder, name))), size: statSync(join(folder, name)).size }));
   return {
     type: '', digest: digestOf(folder), restricted: false, files,
     has: (name) => files.some((known) => known.name === name),
