@@ -8,7 +8,7 @@ import { encodePng } from '../../formats/image.js';
 import { NpyWriter } from '../../formats/npy.js';
 import { ATTRIBUTION_MAPS, writeAttributions, type AttributionEntry } from '../artifacts/attributions.js';
 import { IMAGE, readBackbone } from '../artifacts/backbone.js';
-import { requireOwnBackbone, requireOwnFeatures } from '../artifacts/belonging.js';
+import { requireOwnBackbone, requireOwnFeatures, requireUnseen } from '../artifacts/belonging.js';
 import { positionsOf, readFeatures } from '../artifacts/features.js';
 import { readReadout } from '../artifacts/readout.js';
 import { imagesOf, readStimuli } from '../artifacts/stimuli.js';
@@ -87,7 +87,9 @@ export default defineStage({
     const pixels = 3 * size * size;
     const fold = foldReadout(readout.layers, readout.weights, readout.intercept, voxelWeights(readout.rois, readout.voxelCount, objective));
     const heldOut = imagesOf(stimuli, 'test');
-    requireHeldOut(params.nsd_ids ?? heldOut, heldOut, readFitFacts(inputs.readout).trainingImages);
+    const fitted = readFitFacts(inputs.readout);
+    requireHeldOut(params.nsd_ids ?? heldOut, heldOut, fitted.trainingImages);
+    requireUnseen(stimuli, Int32Array.from(params.nsd_ids ?? heldOut), fitted, features);
     const chosen = params.nsd_ids ?? topImages(heldOut, predictImages(features, positionsOf(features.nsdIds, heldOut, 'features'), [fold], signal)[0] as Float64Array, params.images);
     if (params.nsd_ids === undefined && chosen.length < params.images) context.warn(`${params.images} images were asked for and ${chosen.length} are held out: all of them are explained.`);
 

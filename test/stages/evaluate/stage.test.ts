@@ -6,7 +6,6 @@ import type { StageDefinition } from '../../../src/engine/stage.js';
 import { Random } from '../../../src/core/random.js';
 import { readNpy, writeNpy } from '../../../src/formats/npy.js';
 import { pearsonColumns } from '../../../src/math/statistics-correlation.js';
-import { permutationP, permuteRows } from '../../../src/math/statistics-inference.js';
 import { createOnnxRuntimeService } from '../../../src/runtime/onnxruntime-service.js';
 import evaluate from '../../../src/stages/evaluate/stage.js';
 import { roisDrawn } from '../../../src/stages/evaluate/report.js';
@@ -143,7 +142,7 @@ describe('evaluate', () => {
     const inputs = await fitted(PROBLEM);
     const [one, two] = [await score(inputs), await score(inputs)];
     for (const { name } of one.output.files) expect(readFileSync(two.output.path(name)).equals(readFileSync(one.output.path(name))), name).toBe(true);
-    expect(one.output.files.map((file) => file.name)).toEqual(['noise-ceiling.svg', 'prediction_images.npy', 'predictions.npy', 'report.json', 'rois.csv', 'scores.json', 'scores.svg', 'voxels.csv']);
+    expect(one.output.files.map((file) => file.name)).toEqual(['noise-ceiling.svg', 'prediction_images.npy', 'predictions.npy', 'region_replicates.npy', 'report.json', 'rois.csv', 'scores.json', 'scores.svg', 'voxels.csv']);
   });
 
   it('scores shuffled training responses at about 0', async () => {
@@ -182,25 +181,6 @@ describe('evaluate', () => {
 });
 
 describe('parts of an evaluation', () => {
-  it('give the p of an explicit permutation loop with a correlation computed anew each time', () => {
-    const random = new Random('p');
-    const [rows, columns] = [25, 4];
-    const x = Float32Array.from({ length: rows * columns }, () => random.normal());
-    const y = x.map((value, at) => (at % columns === 3 ? 2 : 0.4 * (at % columns) * value + random.normal()));
-    const r = pearsonColumns(x, y, columns);
-    const { p, medians } = permuteRows(x, y, r, 49, new Random('shuffle'));
-    const replay = new Random('shuffle');
-    const nulls: number[][] = Array.from({ length: columns }, () => []);
-    for (let k = 0; k < 49; k += 1) {
-      const order = replay.permutation(rows);
-      const shuffled = Float32Array.from({ length: rows * columns }, (_, at) => y[(order[Math.floor(at / columns)] as number) * columns + (at % columns)] as number);
-      pearsonColumns(x, shuffled, columns).forEach((value, j) => nulls[j]?.push(value));
-    }
-    r.forEach((value, j) => expect(p[j]).toBe(permutationP(value, nulls[j] as number[])));
-    expect(p[3]).toBeNaN();
-    expect(medians).toHaveLength(49);
-  });
-
   it('draw all regions while they fit into one figure, and the unions of their sets when there are more than 20', () => {
     const rois = (count: number): Roi[] => Array.from({ length: count }, (_, i) => ({ set: `set${i % 3}`, label: i < 3 ? null : i, name: `area ${i}`, voxels: [i] }));
     expect(roisDrawn(rois(20))).toHaveLength(20);
@@ -212,5 +192,8 @@ describe('parts of an evaluation', () => {
     const scores = { r: f(0.1, 0.5, NaN, 0.9), r2: f(0.01, 0.25, NaN, 0.81), ceiling: f(0.5, 0.5, 0.5, 0.01), normalised: f(0.02, 0.5, NaN, NaN), determination: f(0, 0, 0, 0), baseline: f(0, 0, 0, 0), rows: 5 };
     const found = scoreRegion({ name: 'x', voxels: [0, 1, 2, 3] }, scores, 0.05, undefined, f());
     expect([found.r.median, found.r.undefined, found.normalised.median, found.normalised.undefined, found.belowCeiling]).toEqual([0.5, 1, 0.26, 2, 1]);
+    expect(found.meanR.value).toBeCloseTo(0.5, 15);
+    // a voxel with a low ceiling counts here, one without a defined r does not
+    expect(found.pooled.value).toBeCloseTo((0.01 + 0.25 + 0.81) / (0.5 + 0.5 + 0.01), 15);
   });
 });
