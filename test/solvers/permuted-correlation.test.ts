@@ -44,7 +44,7 @@ describe('correlations of shuffled images', () => {
     const plain = Float32Array.from([0, 1, 5]);
     const seen = new Map<string, number>();
     const draws = 1200;
-    await permutedCorrelations(service, plain, Float32Array.from([0, 2, 3]), 3, 1, { count: draws, random: new Random('uniform'), visit: ([r]) => { const key = (r as number).toFixed(4); seen.set(key, (seen.get(key) ?? 0) + 1); } });
+    await permutedCorrelations(service, plain, Float32Array.from([0, 2, 3]), 3, 1, { count: draws, random: new Random('uniform'), visit: ([r]) => { const key = String(Math.round(1000 * (r as number)) + 0); seen.set(key, (seen.get(key) ?? 0) + 1); } });
     expect(seen.size).toBe(6);
     // every third draw is free, so the standard error of a share is at most √(1/6·5/6/400) = 0.019
     for (const count of seen.values()) expect(Math.abs(count / draws - 1 / 6)).toBeLessThan(4 * 0.019);
