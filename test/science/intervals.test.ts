@@ -162,7 +162,11 @@ describe('the paired difference of two models', () => {
       const scored = async (x: Float32Array) => ({ r: pearsonColumns(x, measured, columns), drawn: await bootstrapCorrelations(service, x, measured, images, columns, counts) });
       const [scoresA, scoresB] = [await scored(a), await scored(b)];
       for (let d = 0; d < A_DRAW; d += 1) {
-        const mean = (r: Float32Array | Float64Array, row: number): number => r.subarray(row * columns + d * voxels, row * columns + (d + 1) * voxels).reduce((sum, value) => sum + value / voxels, 0);
+        const mean = (r: ArrayLike<number>, row: number): number => {
+          let sum = 0;
+          for (let v = 0; v < voxels; v += 1) sum += (r[row * columns + d * voxels + v] as number) / voxels;
+          return sum;
+        };
         const drawnMeans = (r: Float32Array): Float64Array => Float64Array.from({ length: replicates }, (_, k) => mean(r, k));
         const [drawnA, drawnB] = [drawnMeans(scoresA.drawn), drawnMeans(scoresB.drawn)];
         const { low, high, p } = pairedDifference(mean(scoresA.r, 0), mean(scoresB.r, 0), drawnA, drawnB, level);

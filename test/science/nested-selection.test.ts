@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Random } from '../../src/core/random.js';
-import { tensor, type TypedArray } from '../../src/core/tensor.js';
+import { tensor, type DType, type TypedArrayOf } from '../../src/core/tensor.js';
 import type { ArtifactReader, StageDefinition } from '../../src/engine/stage.js';
 import { readNpy } from '../../src/formats/npy.js';
 import { groupedFolds } from '../../src/math/folds.js';
@@ -24,6 +24,8 @@ import { trainingNcsnr } from '../../src/stages/evaluate/training-reliability.js
 import { trainingRows } from '../../src/stages/readout-ridge/training-rows.js';
 import { folderReader, runStage } from '../stages/simulate/run-stage.js';
 import { differ, TwoWorlds, type Choices, type World } from './two-worlds.js';
+
+type Arrays = TypedArrayOf[DType][];
 
 const folder = mkdtempSync(join(tmpdir(), 'nested-'));
 const services = { tensor: createOnnxRuntimeService({ threads: 1 }) };
@@ -42,7 +44,7 @@ afterAll(async () => {
 });
 
 const bytes = (artifact: ArtifactReader, except: readonly string[] = []): Record<string, string> => Object.fromEntries(artifact.files.filter((file) => !except.includes(file.name)).map((file) => [file.name, file.digest]));
-const array = (artifact: ArtifactReader, name: string): TypedArray => readNpy(artifact.path(name)).data;
+const array = (artifact: ArtifactReader, name: string): Arrays[number] => readNpy(artifact.path(name)).data;
 
 /** Features and responses of one world, over training images, test images, or both. */
 function data(world: World, ...splits: Parameters<typeof imagesOf>[1][]): { x: Float32Array; y: Float32Array; rows: number; width: number; targets: number; nsdIds: Int32Array } {
@@ -58,7 +60,7 @@ async function ridge(x: Float32Array, y: Float32Array, rows: number, alphas: rea
 }
 
 /** Does what is computed from a world depend on its held-out images? */
-async function interferes(compute: (world: World) => TypedArray[] | Promise<TypedArray[]>): Promise<boolean> {
+async function interferes(compute: (world: World) => Arrays | Promise<Arrays>): Promise<boolean> {
   return differ(await compute(clean), await compute(garbage));
 }
 
@@ -104,7 +106,7 @@ describe('held-out images replaced by noise', () => {
   it('leave attribution maps with the mean training image as baseline as they were', async () => {
     // the one held-out image whose pixels are the same in both worlds: they do belong into its map
     const explained = worlds.heldOut[0] as number;
-    const maps = async (world: World, name: string): Promise<TypedArray[]> => {
+    const maps = async (world: World, name: string): Promise<Arrays> => {
       const run = await runStage(attribute as unknown as StageDefinition, { roi: 'floc-faces', nsd_ids: [explained], baseline: 'mean', tolerance: 1, nodes: 8 }, join(folder, name), join(folder, 'memo'), services, undefined, {
         backbone: clean.backbone, readout: clean.readout, features: clean.features, stimuli: world.stimuli,
       });
@@ -116,7 +118,7 @@ describe('held-out images replaced by noise', () => {
 
 describe('the mistakes that the check must catch', () => {
   it('a scaler fitted on all images', async () => {
-    const scaled = (over: 'all' | 'training') => async (world: World): Promise<TypedArray[]> => {
+    const scaled = (over: 'all' | 'training') => async (world: World): Promise<Arrays> => {
       const all = over === 'all' ? data(world, 'train', 'validation', 'test') : data(world, 'train', 'validation');
       const { x, y, rows, width } = data(world, 'train', 'validation');
       const column = (values: Float32Array, j: number): Float32Array => Float32Array.from({ length: values.length / width }, (_, i) => values[i * width + j] as number);
@@ -161,7 +163,7 @@ describe('the mistakes that the check must catch', () => {
       return pearsonColumns(predicted, test.y, test.targets);
     };
     expect(await interferes(async (world) => {
-      const scores = [];
+      const scores: Float64Array[] = [];
       for (const alpha of ALPHAS) scores.push(await testScores(world, alpha));
       return [Int32Array.from(scores[0] as Float64Array, (_, v) => scores.reduce((best, r, a) => ((r[v] as number) > (scores[best]?.[v] as number) ? a : best), 0))];
     }), 'penalties').toBe(true);
@@ -170,7 +172,7 @@ describe('the mistakes that the check must catch', () => {
   });
 
   it('a mean training image over all images', async () => {
-    const mean = (splits: Parameters<typeof imagesOf>[1][]) => (world: World): TypedArray[] => {
+    const mean = (splits: Parameters<typeof imagesOf>[1][]) => (world: World): Arrays => {
       const { x, rows, width } = data(world, ...splits);
       return [Float64Array.from({ length: width }, (_, j) => Array.from({ length: rows }, (__, i) => x[i * width + j] as number).reduce((a, b) => a + b) / rows)];
     };

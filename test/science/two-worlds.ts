@@ -5,7 +5,7 @@
 import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Random } from '../../src/core/random.js';
-import { tensor, type TypedArray } from '../../src/core/tensor.js';
+import { tensor, type DType, type TypedArrayOf } from '../../src/core/tensor.js';
 import type { Services } from '../../src/core/tensor-service.js';
 import type { ArtifactReader, StageDefinition } from '../../src/engine/stage.js';
 import { Hdf5Writer, openHdf5 } from '../../src/formats/hdf5/index.js';
@@ -128,6 +128,6 @@ function writeBackbone(folder: string): ArtifactReader {
 }
 
 /** Do two results differ in any byte? */
-export function differ(one: readonly TypedArray[], other: readonly TypedArray[]): boolean {
-  return one.length !== other.length || one.some((values, i) => values.length !== other[i]?.length || values.some((value, at) => !Object.is(value, other[i]?.[at])));
+export function differ(one: readonly TypedArrayOf[DType][], other: readonly TypedArrayOf[DType][]): boolean {
+  return one.length !== other.length || one.some((values, i) => values.length !== other[i]?.length || Array.from(values as ArrayLike<unknown>).some((value, at) => !Object.is(value, other[i]?.[at])));
 }

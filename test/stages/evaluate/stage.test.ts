@@ -5,6 +5,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import type { StageDefinition } from '../../../src/engine/stage.js';
 import { Random } from '../../../src/core/random.js';
 import { readNpy, writeNpy } from '../../../src/formats/npy.js';
+import { percentileInterval } from '../../../src/math/bootstrap.js';
 import { pearsonColumns } from '../../../src/math/statistics-correlation.js';
 import { createOnnxRuntimeService } from '../../../src/runtime/onnxruntime-service.js';
 import evaluate from '../../../src/stages/evaluate/stage.js';
@@ -130,6 +131,59 @@ describe('evaluate', () => {
     const strict = await score(inputs, { ...QUICK, min_noise_ceiling: 0.8 });
     expect(region(strict.scores.repeatMean, 'all voxels')).toMatchObject({ belowCeiling: 21, normalised: { median: null, undefined: 21 } });
     expect(region(strict.scores.repeatMean, 'all voxels').r.median).toBeGreaterThan(0.7);
+  });
+
+  it('gives single trials and voxels intervals too, that hold their estimates', async () => {
+    const ran = await score(await fitted(PROBLEM));
+    const single = region(ran.scores.singleTrial, 'all voxels');
+    expect(single.r.low).toBeLessThan(single.r.median);
+    expect(single.r.high).toBeGreaterThan(single.r.median);
+    csvRows(ran, 'voxels.csv').forEach((row, v) => {
+      if (v === constantVoxel(PROBLEM)) expect([row['r_low'], row['trial_r_high'], row['noise_ceiling_test']]).toEqual(['NaN', 'NaN', 'NaN']);
+      else for (const name of ['r', 'trial_r']) expect(Number(row[`${name}_low`]) < Number(row[name]) && Number(row[name]) < Number(row[`${name}_high`])).toBe(true);
+    });
+  });
+
+  it('finds the ceiling again from the repeats of the test images alone, and tells regions from chance, in a family of three', async () => {
+    const ran = await score(await fitted(PROBLEM));
+    const rows = csvRows(ran, 'rois.csv').filter((row) => row['measurement'] === 'repeat-mean');
+    for (const row of rows) {
+      expect(Math.abs(Number(row['median_noise_ceiling_test']) - 0.75)).toBeLessThan(0.08);
+      expect(row['p']).toBe('0.01');
+      expect(row['p_family']).toBe(row['region'] === 'all voxels' ? 'NaN' : '0.01');
+    }
+  });
+
+  it('draws the same resamples for two readouts of the same images, so that their replicates are a paired comparison', async () => {
+    const inputs = await fitted(PROBLEM);
+    const other = await fitted({ ...PROBLEM, seed: 'other brain' });
+    const [one, two] = [await score(inputs), await score(other)];
+    const index = (ran: Ran): { resampling: string; replicateScores: string[]; repeatMean: RegionJson[] } => ran.output.json('scores.json');
+    expect(index(two).resampling).toBe(index(one).resampling);
+    expect(index(await score(inputs, { ...QUICK, bootstrap: 100 })).resampling).not.toBe(index(one).resampling);
+    const replicates = readNpy(one.output.path('region_replicates.npy'));
+    expect(replicates.shape).toEqual([200, 4, 5]);
+    expect(index(one).replicateScores).toEqual(['r', 'r2', 'r2_over_nc', 'mean_r', 'pooled_r2_over_nc']);
+    const left = Float64Array.from({ length: 200 }, (_, b) => (replicates.data as Float32Array)[(b * 4 + 1) * 5] as number);
+    const { low, high } = region(one.scores.repeatMean, 'left').r;
+    const found = percentileInterval(left, 0.95);
+    expect(found[0]).toBeCloseTo(low, 5);
+    expect(found[1]).toBeCloseTo(high, 5);
+  });
+
+  it('takes ncsnr from training images alone when told to', async () => {
+    const ran = await score(await fitted(PROBLEM), { ...QUICK, ncsnr: 'training' });
+    // 300 training images: NC = 0.75 within its sampling error of about 0.02
+    expect(Math.abs(region(ran.scores.repeatMean, 'all voxels').ceiling - 0.75)).toBeLessThan(0.05);
+    expect(region(ran.scores.repeatMean, 'all voxels').ceiling).not.toBe(0.75);
+  });
+
+  it('rejects no more voxels by Benjamini and Yekutieli than by Benjamini and Hochberg', async () => {
+    const inputs = await fitted({ ...PROBLEM, ncsnr: 0.15, seed: 'weak' });
+    const q = async (correction: string): Promise<number[]> => csvRows(await score(inputs, { ...QUICK, correction }), 'voxels.csv').map((row) => Number(row['q']));
+    const [hochberg, yekutieli] = [await q('bh'), await q('by')];
+    hochberg.forEach((value, v) => { if (!Number.isNaN(value)) expect(yekutieli[v]).toBeGreaterThanOrEqual(value); });
+    expect(yekutieli.filter((value, v) => value > (hochberg[v] as number)).length).toBeGreaterThan(0);
   });
 
   it('leaves intervals and p values undefined when neither is asked for', async () => {
