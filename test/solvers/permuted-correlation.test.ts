@@ -54,4 +54,18 @@ describe('correlations of shuffled images', () => {
     expect(await shuffled(7, 'same')).toEqual((await shuffled(60, 'same')).slice(0, 7));
     expect(await shuffled(0, 'same')).toEqual([]);
   });
+
+  it('are the same bits on one thread and on two', async () => {
+    const [n, width] = [64, 300];
+    const wide = Float32Array.from({ length: n * width }, () => random.normal());
+    const other = Float32Array.from({ length: n * width }, () => random.normal());
+    const all = async (using: typeof service): Promise<number[]> => {
+      const out: number[] = [];
+      await permutedCorrelations(using, wide, other, n, width, { count: 70, random: new Random('threads'), visit: (r) => { out.push(...r); } });
+      return out;
+    };
+    const two = createOnnxRuntimeService({ threads: 2 });
+    expect(await all(two)).toEqual(await all(service));
+    await two.dispose();
+  });
 });
