@@ -72,7 +72,7 @@ export function evaluationReport({ whole, regions, emptyRegions, drawn, images, 
       title: 'Held-out prediction, all voxels',
       values: {
         'test images': images, 'test images without a response': unseen, 'single trials': trials, voxels: means.voxels, 'regions without voxels': emptyRegions,
-        'median r (repeat mean)': round(means.r.median), 'mean r (repeat mean)': round(means.meanR.value), 'median r² (repeat mean)': round(means.r2.median), 'median r²/NC (repeat mean)': round(means.normalised.median), 'Σr²/ΣNC (repeat mean)': round(means.pooled.value),
+        'median r (repeat mean)': round(means.r.median), 'mean r (repeat mean)': round(means.meanR.value), 'median r² (repeat mean)': round(means.r2.median), 'median r²/NC (repeat mean)': round(means.normalised.median), '(Σr/Σ√NC)² (repeat mean)': round(means.pooled.value),
         'median r (single trial)': round(single.r.median), 'median r²/NC (single trial)': round(single.normalised.median),
         'voxels without a defined r': means.r.undefined, [`voxels with a noise ceiling below ${threshold}`]: means.belowCeiling, 'share of r²/NC above 1': round(means.aboveOne),
         'median NC': round(means.ceiling), 'median NC from test repeats alone': round(whole.testCeiling), 'z-scoring': zscore, 'ncsnr from': ncsnr === 'training' ? 'training images' : ncsnr === 'published' ? 'the data set' : 'all trials loaded',
@@ -84,7 +84,7 @@ export function evaluationReport({ whole, regions, emptyRegions, drawn, images, 
     {
       kind: 'table',
       title: 'Regions (repeat mean; single trial beside)',
-      columns: ['region', 'voxels', 'median r', 'interval', 'median r²', 'median r²/NC', 'interval', 'median NC', 'below NC threshold', 'above 1', 'Σr²/ΣNC', 'interval', 'p', 'p in family', 'r single trial', 'interval', 'r²/NC single trial'],
+      columns: ['region', 'voxels', 'median r', 'interval', 'median r²', 'median r²/NC', 'interval', 'median NC', 'below NC threshold', 'above 1', '(Σr/Σ√NC)²', 'interval', 'p', 'p in family', 'r single trial', 'interval', 'r²/NC single trial'],
       rows: regions.map(({ means: m, trials: t, p, familyP }) => [
         m.name, m.voxels, round(m.r.median), range(m.r.low, m.r.high), round(m.r2.median), round(m.normalised.median), range(m.normalised.low, m.normalised.high),
         round(m.ceiling), m.belowCeiling, round(m.aboveOne), round(m.pooled.value), range(m.pooled.low, m.pooled.high), round(p), round(familyP), round(t.r.median), range(t.r.low, t.r.high), round(t.normalised.median),

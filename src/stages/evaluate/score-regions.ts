@@ -35,7 +35,10 @@ export interface RegionScores {
   readonly normalised: Summary;
   /** mean over voxels of r */
   readonly meanR: Estimate;
-  /** Σ r²/Σ NC over the voxels with a defined r and a known ceiling, however low: no voxel is left out for its ceiling, and none divides by nearly 0 */
+  /**
+   * (Σ r/Σ √NC)², with the sign of Σ r, over the voxels with a defined r and a known ceiling, however low: no voxel is left out for its ceiling, and none
+   * divides by nearly 0. In r and not in r², because sums of r² add up the 1/n of chance of every voxel.
+   */
   readonly pooled: Estimate;
   /** voxels whose noise ceiling is below the threshold or unknown: not in `normalised` */
   readonly belowCeiling: number;
@@ -85,7 +88,7 @@ export function scoreRegion({ name, voxels }: Region, scores: Scores, threshold:
     r2: summary(r2, 1),
     normalised: summary(normalised, 2),
     meanR: estimate(mean(r), 3),
-    pooled: estimate(pooledShare(r2, ceiling), 4),
+    pooled: estimate(pooledShare(r, ceiling), 4),
     belowCeiling: ceiling.filter((value) => Number.isNaN(normalise(1, value, threshold))).length,
     aboveOne: share(defined, (value) => value > 1),
     ceiling: median(ceiling),
@@ -111,15 +114,15 @@ function mean(values: Float64Array): number {
   return sum / count;
 }
 
-/** Σ r²/Σ NC over voxels where both are defined; NaN if there is none or all ceilings are 0. */
-function pooledShare(r2: Float64Array, ceiling: Float64Array): number {
-  let [explained, possible] = [0, 0];
-  r2.forEach((value, i) => {
+/** ±(Σ r/Σ √NC)² over voxels where both are defined; NaN if there is none or all ceilings are 0. */
+function pooledShare(r: Float64Array, ceiling: Float64Array): number {
+  let [reached, possible] = [0, 0];
+  r.forEach((value, i) => {
     if (Number.isNaN(value) || Number.isNaN(ceiling[i])) return;
-    explained += value;
-    possible += ceiling[i] as number;
+    reached += value;
+    possible += Math.sqrt(ceiling[i] as number);
   });
-  return possible > 0 ? explained / possible : NaN;
+  return possible > 0 ? Math.sign(reached) * (reached / possible) ** 2 : NaN;
 }
 
 /** @param ceiling of the region's voxels, held fixed: only images are resampled */
@@ -134,7 +137,7 @@ function replicateScores(voxels: readonly number[], ceiling: Float64Array, thres
       squared[i] = Math.sign(value) * value * value;
       normalised[i] = normalise(squared[i] as number, ceiling[i] as number, threshold);
     });
-    [median(one), median(squared), median(normalised), mean(one), pooledShare(squared, ceiling)].forEach((value, score) => { (out[score] as Float64Array)[b] = value; });
+    [median(one), median(squared), median(normalised), mean(one), pooledShare(one, ceiling)].forEach((value, score) => { (out[score] as Float64Array)[b] = value; });
   }
   return out;
 }

@@ -248,6 +248,6 @@ describe('parts of an evaluation', () => {
     expect([found.r.median, found.r.undefined, found.normalised.median, found.normalised.undefined, found.belowCeiling]).toEqual([0.5, 1, 0.26, 2, 1]);
     expect(found.meanR.value).toBeCloseTo(0.5, 15);
     // a voxel with a low ceiling counts here, one without a defined r does not
-    expect(found.pooled.value).toBeCloseTo((0.01 + 0.25 + 0.81) / (0.5 + 0.5 + 0.01), 15);
+    expect(found.pooled.value).toBeCloseTo(((0.1 + 0.5 + 0.9) / (2 * Math.sqrt(0.5) + Math.sqrt(0.01))) ** 2, 12);
   });
 });
