@@ -157,6 +157,13 @@ describe('inference', () => {
     expect(permutationP(NaN, nullDistribution)).toBeNaN();
   });
 
+  it('takes the quantiles of the replicates as percentile interval, undefined ones left out', () => {
+    const values = numbers('quantiles', 'values');
+    expectClose([...percentileInterval(values, 0.95)], [0.025, 0.975].map((q) => quantile(values, q)), 1e-15);
+    expect(percentileInterval([NaN, 4, NaN], 0.5)).toEqual([4, 4]);
+    expect(percentileInterval([], 0.5)).toEqual([NaN, NaN]);
+  });
+
   it('draws as many images as there are, in every replicate, and the same ones from the same seed', () => {
     const counts = resampleCounts(new Random('s'), 11, 5);
     for (let b = 0; b < 5; b += 1) expect(counts.subarray(b * 11, b * 11 + 11).reduce((a, c) => a + c, 0)).toBe(11);
