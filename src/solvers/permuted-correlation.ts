@@ -101,17 +101,18 @@ function rotationsModel(images: number, width: number): Uint8Array {
 /** (z − mean)/‖z − mean‖ per column, so that a correlation is a plain product; NaN for a column without variance and for padding. @shape float32 [image, width] */
 function unitColumns(values: Float32Array, images: number, voxels: number, from: number, width: number): Float32Array {
   const out = new Float32Array(images * width).fill(NaN);
-  for (let v = from; v < Math.min(voxels, from + width); v += 1) {
-    let mean = 0;
-    let varies = false;
-    for (let i = 0; i < images; i += 1) {
-      mean += (values[i * voxels + v] as number) / images;
-      if (values[i * voxels + v] !== values[v]) varies = true;
+  const columns = Math.min(voxels, from + width) - from;
+  const [mean, squares, varies] = [new Float64Array(columns), new Float64Array(columns), new Uint8Array(columns)];
+  // Row by row, as the matrix lies in memory.
+  for (let i = 0, at = from; i < images; i += 1, at += voxels) {
+    for (let v = 0; v < columns; v += 1) {
+      mean[v] = (mean[v] as number) + (values[at + v] as number) / images;
+      if (values[at + v] !== values[from + v]) varies[v] = 1;
     }
-    if (!varies) continue;
-    let squares = 0;
-    for (let i = 0; i < images; i += 1) squares += ((values[i * voxels + v] as number) - mean) ** 2;
-    for (let i = 0; i < images; i += 1) out[i * width + (v - from)] = ((values[i * voxels + v] as number) - mean) / Math.sqrt(squares);
+  }
+  for (let i = 0, at = from; i < images; i += 1, at += voxels) for (let v = 0; v < columns; v += 1) squares[v] = (squares[v] as number) + ((values[at + v] as number) - (mean[v] as number)) ** 2;
+  for (let i = 0, at = from; i < images; i += 1, at += voxels) {
+    for (let v = 0; v < columns; v += 1) if (varies[v] === 1) out[i * width + v] = ((values[at + v] as number) - (mean[v] as number)) / Math.sqrt(squares[v] as number);
   }
   return out;
 }
