@@ -61,3 +61,33 @@ export function noiseCeiling(ncsnr: ArrayLike<number>, repeats: ArrayLike<number
     return power === Infinity ? 1 : power / (power + noise);
   });
 }
+
+/**
+ * The same ceiling from the repeats of the test images alone, without taking the total variance to be 1: NC = 1 − σ²·mean(1/n_i)/s², with σ² the variance
+ * within images, Σ_i Σ_k (y_ik − ȳ_i)²/Σ_i (n_i − 1), and s² the variance of the means ȳ_i (n − 1). With equal repeats it is the reliability of a mean that
+ * Spearman and Brown's formula gives. A check on `noiseCeiling`, noisier than it (far fewer images): below 0 is possible by chance and is kept.
+ * @shape means, squares: [image, voxel], means over the repeats of an image of y and of y²; repeats: [image] ≥ 1; result: float64 [voxel] ≤ 1;
+ * NaN without repeats or without variance
+ * @source Shrout & Fleiss 1979, ICC(1, k) of a one-way random-effects analysis of variance, for unequal k
+ */
+export function repeatCeiling(means: ArrayLike<number>, squares: ArrayLike<number>, repeats: ArrayLike<number>): Float64Array {
+  const images = repeats.length;
+  const voxels = means.length / images;
+  let [freedom, share] = [0, 0];
+  for (let i = 0; i < images; i += 1) {
+    freedom += (repeats[i] as number) - 1;
+    share += 1 / (repeats[i] as number) / images;
+  }
+  return Float64Array.from({ length: voxels }, (_, v) => {
+    let [within, sum] = [0, 0];
+    for (let i = 0; i < images; i += 1) {
+      const mean = means[i * voxels + v] as number;
+      within += (repeats[i] as number) * Math.max(0, (squares[i * voxels + v] as number) - mean * mean);
+      sum += mean;
+    }
+    let between = 0;
+    for (let i = 0; i < images; i += 1) between += ((means[i * voxels + v] as number) - sum / images) ** 2;
+    between /= images - 1;
+    return freedom > 0 && between > 0 ? 1 - ((within / freedom) * share) / between : NaN;
+  });
+}

@@ -47,9 +47,51 @@ export function quantile(values: ArrayLike<number>, q: number): number {
   return quantileOfSorted(sortedDefined(values), q);
 }
 
-/** @shape values: [n], NaN left out; NaN if nothing is left. @source numpy.nanmedian 1.26 */
+/**
+ * The middle value, or the mean of the two middle ones. By selection, not by sorting: bootstraps and permutations take medians over all voxels thousands
+ * of times.
+ * @shape values: [n], NaN left out; NaN if nothing is left. @source numpy.nanmedian 1.26
+ */
 export function median(values: ArrayLike<number>): number {
-  return quantile(values, 1 / 2);
+  const kept = new Float64Array(values.length);
+  let n = 0;
+  for (let i = 0; i < values.length; i += 1) {
+    const value = values[i] as number;
+    if (Number.isNaN(value)) continue;
+    kept[n] = value;
+    n += 1;
+  }
+  if (n === 0) return NaN;
+  const high = n >> 1;
+  selectInPlace(kept, n, high);
+  const upper = kept[high] as number;
+  if (n % 2 === 1) return upper;
+  let lower = -Infinity;
+  for (let i = 0; i < high; i += 1) lower = Math.max(lower, kept[i] as number);
+  return lower === upper ? lower : lower + (upper - lower) / 2;
+}
+
+/** Puts the k-th smallest of the first n values at place k, smaller ones before it, larger ones behind. @source Hoare 1961, "Algorithm 65: FIND" */
+function selectInPlace(values: Float64Array, n: number, k: number): void {
+  let [from, to] = [0, n - 1];
+  while (from < to) {
+    // The middle element as pivot: ascending input, which is common, is the best case and not the worst.
+    const pivot = values[(from + to) >> 1] as number;
+    let [i, j] = [from, to];
+    while (i <= j) {
+      while ((values[i] as number) < pivot) i += 1;
+      while ((values[j] as number) > pivot) j -= 1;
+      if (i > j) break;
+      const held = values[i] as number;
+      values[i] = values[j] as number;
+      values[j] = held;
+      i += 1;
+      j -= 1;
+    }
+    if (k <= j) to = j;
+    else if (k >= i) from = i;
+    else return;
+  }
 }
 
 /**

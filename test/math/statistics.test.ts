@@ -3,9 +3,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { percentileInterval, resampleCounts } from '../../src/math/bootstrap.js';
 import { groupedFolds } from '../../src/math/folds.js';
-import { benjaminiHochberg, permutationP } from '../../src/math/statistics-inference.js';
+import { benjaminiHochberg, benjaminiYekutieli, largestStatisticP, permutationP } from '../../src/math/statistics-inference.js';
 import { ColumnAgreement, pearsonColumns, signedSquares } from '../../src/math/statistics-correlation.js';
-import { NcsnrAccumulator, noiseCeiling } from '../../src/math/statistics-reliability.js';
+import { NcsnrAccumulator, noiseCeiling, repeatCeiling } from '../../src/math/statistics-reliability.js';
 import { countNaN, finiteOrNull, median, percentileOfScore, quantile } from '../../src/math/statistics.js';
 import { Random } from '../../src/core/random.js';
 
@@ -40,6 +40,18 @@ describe('order statistics', () => {
   it('place a score as scipy.stats.percentileofscore does', () => {
     expectClose(Array.from(numbers('percentiles', 'scores'), (score) => percentileOfScore(values, score)), numbers('percentiles', 'expected'), 1e-14);
     expect(percentileOfScore([1, 2], NaN)).toBeNaN();
+  });
+
+  it('find the median by selection where sorting finds it, ties and infinities among the values', () => {
+    const value = fc.oneof(fc.integer({ min: -3, max: 3 }), fc.double({ noNaN: false }), fc.constantFrom(Infinity, -Infinity));
+    fc.assert(fc.property(fc.array(value, { maxLength: 60 }), (list) => {
+      const kept = list.filter((x) => !Number.isNaN(x)).sort((a, b) => a - b);
+      const [low, high] = [kept[(kept.length - 1) >> 1] as number, kept[kept.length >> 1] as number];
+      const found = median(list);
+      if (kept.length === 0) expect(found).toBeNaN();
+      else if (low === high) expect(found).toBe(low);
+      else expect(Object.is(found, quantile(list, 1 / 2)) || Math.abs(found - (low / 2 + high / 2)) <= 1e-12 * Math.abs(high - low)).toBe(true);
+    }), { seed: 4, numRuns: 300 });
   });
 
   it('do not change under permutation of the values', () => {
@@ -105,6 +117,10 @@ describe('reliability', () => {
     expectClose(noiseCeiling([0, NaN, Infinity], [3]), [0, NaN, 1], 0);
   });
 
+  it('gives the ceiling of unequal repeats by analysis of variance as numpy does', () => {
+    expectClose(repeatCeiling(numbers('repeatCeiling', 'means'), numbers('repeatCeiling', 'squares'), numbers('repeatCeiling', 'repeats')), numbers('repeatCeiling', 'expected'), 1e-12);
+  });
+
   it('recovers a planted ncsnr: 0.5, 1 and 2 from 4,000 images of three repeats', () => {
     const planted = [0.5, 1, 2];
     const random = new Random('ncsnr');
@@ -126,8 +142,13 @@ describe('inference', () => {
   it('adjusts p values as scipy.stats.false_discovery_control does, whatever NaN stand between them', () => {
     const p = numbers('fdr', 'p');
     expectClose(benjaminiHochberg(p), numbers('fdr', 'expected'), 1e-14);
+    expectClose(benjaminiYekutieli(p), numbers('fdr', 'yekutieli'), 1e-14);
     const withNaN = [NaN, ...p, NaN];
     expectClose(benjaminiHochberg(withNaN), [NaN, ...numbers('fdr', 'expected'), NaN], 1e-14);
+  });
+
+  it('compares a family by its largest standardised statistic as numpy does', () => {
+    expectClose(largestStatisticP(numbers('largestStatistic', 'observed'), numbers('largestStatistic', 'nulls')), numbers('largestStatistic', 'expected'), 1e-15);
   });
 
   it('counts the observed order among the permutations, so that p is never 0', () => {
@@ -136,20 +157,11 @@ describe('inference', () => {
     expect(permutationP(NaN, nullDistribution)).toBeNaN();
   });
 
-  it('covers the true mean in about 90 % of 300 simulated samples with a 90 % percentile interval', () => {
-    let covered = 0;
-    const random = new Random('coverage');
-    const n = 40;
-    for (let s = 0; s < 300; s += 1) {
-      const sample = Float64Array.from({ length: n }, () => random.normal(2));
-      const counts = resampleCounts(random.fork(s), n, 200);
-      const means = Float64Array.from({ length: 200 }, (_, b) => sample.reduce((sum, value, i) => sum + value * (counts[b * n + i] as number), 0) / n);
-      const [low, high] = percentileInterval(means, 0.9);
-      if (low <= 2 && 2 <= high) covered += 1;
-    }
-    // binomial standard error 1.7 %; the percentile interval is a little short at n = 40
-    expect(covered / 300).toBeGreaterThan(0.83);
-    expect(covered / 300).toBeLessThan(0.95);
+  it('takes the quantiles of the replicates as percentile interval, undefined ones left out', () => {
+    const values = numbers('quantiles', 'values');
+    expectClose([...percentileInterval(values, 0.95)], [0.025, 0.975].map((q) => quantile(values, q)), 1e-15);
+    expect(percentileInterval([NaN, 4, NaN], 0.5)).toEqual([4, 4]);
+    expect(percentileInterval([], 0.5)).toEqual([NaN, NaN]);
   });
 
   it('draws as many images as there are, in every replicate, and the same ones from the same seed', () => {

@@ -56,4 +56,23 @@ describe('bootstrapped correlations', () => {
     expect(undrawn / replicates).toBeGreaterThan(0.25);
     expect(undrawn / replicates).toBeLessThan(0.5);
   });
+
+  it('draw all trials of an image together: equal to Pearson over the single trials of the images drawn', async () => {
+    const [images, voxels, replicates] = [12, 3, 20];
+    const random = new Random('trials');
+    const repeats = Int32Array.from({ length: images }, (_, i) => 1 + (i % 3));
+    const predicted = Float32Array.from({ length: images * voxels }, () => random.normal(2));
+    const trials = Array.from(repeats, (n, i) => Array.from({ length: n }, () => Float32Array.from({ length: voxels }, (_, v) => 0.7 * (predicted[i * voxels + v] as number) + random.normal(5))));
+    const average = (of: (y: number) => number): Float32Array => Float32Array.from({ length: images * voxels }, (_, at) => {
+      const rows = trials[Math.floor(at / voxels)] as Float32Array[];
+      return rows.reduce((sum, row) => sum + of(row[at % voxels] as number), 0) / rows.length;
+    });
+    const counts = resampleCounts(random, images, replicates);
+    const r = await bootstrapCorrelations(service, predicted, average((y) => y), images, voxels, counts, { repeats, squares: average((y) => y * y) });
+    for (let b = 0; b < replicates; b += 1) {
+      const drawn = trials.flatMap((rows, i) => rows.flatMap((row) => Array.from({ length: counts[b * images + i] as number }, () => ({ i, row }))));
+      const expected = pearsonColumns(Float32Array.from(drawn.flatMap(({ i }) => [...predicted.subarray(i * voxels, (i + 1) * voxels)])), Float32Array.from(drawn.flatMap(({ row }) => [...row])), voxels);
+      for (let v = 0; v < voxels; v += 1) expect(Math.abs((r[b * voxels + v] as number) - (expected[v] as number))).toBeLessThan(1e-5);
+    }
+  });
 });

@@ -61,7 +61,7 @@ out["ncsnr"] = {
 }
 
 p = np.concatenate([g.uniform(0, 1, 20), g.uniform(0, 0.01, 10)])
-out["fdr"] = {"p": plain(p), "expected": plain(stats.false_discovery_control(p, method="bh"))}
+out["fdr"] = {"p": plain(p), "expected": plain(stats.false_discovery_control(p, method="bh")), "yekutieli": plain(stats.false_discovery_control(p, method="by"))}
 
 null = g.standard_normal(99)
 out["permutation"] = {"null": plain(null), "observed": [0.5, -5.0, 5.0], "expected": [(1 + int((null >= o).sum())) / 100 for o in (0.5, -5.0, 5.0)]}
@@ -74,4 +74,22 @@ out["bootstrap"] = {
     "images": n, "predicted": plain(bx), "measured": plain(by), "counts": [np.bincount(row, minlength=n).tolist() for row in draws],
     "expected": [[float(np.corrcoef(bx[row, j], by[row, j])[0, 1]) for j in range(3)] for row in draws],
 }
+# Later parts draw from a generator of their own, so that what stands above keeps its numbers.
+g = np.random.default_rng(1)
+
+# one-way random-effects analysis of variance with unequal repeats, written out
+repeats = g.integers(1, 4, 14)
+y = [g.standard_normal((n, 3)) + g.standard_normal(3) for n in repeats]
+within = sum(((t - t.mean(0)) ** 2).sum(0) for t in y) / (repeats - 1).sum()
+means = np.array([t.mean(0) for t in y])
+out["repeatCeiling"] = {
+    "repeats": repeats.tolist(), "means": plain(means), "squares": plain(np.array([(t**2).mean(0) for t in y])),
+    "expected": plain(1 - within * np.mean(1 / repeats) / means.var(0, ddof=1)),
+}
+
+# largest standardised statistic of a family
+nulls = g.standard_normal((50, 4)) * [1, 2, 0.1, 5] + [0, 1, 0, -2]
+seen = np.array([2.5, 3.0, 0.01, 9.0])
+t = (nulls - nulls.mean(0)) / nulls.std(0)
+out["largestStatistic"] = {"observed": plain(seen), "nulls": plain(nulls), "expected": [float((1 + (t.max(1) >= z).sum()) / 51) for z in (seen - nulls.mean(0)) / nulls.std(0)]}
 print(json.dumps(out))

@@ -35,6 +35,8 @@ export interface FeaturesFile {
   readonly nsdIds: readonly number[];
   readonly width: number;
   readonly chunks: readonly FeatureChunk[];
+  /** nsdIds of the images whose activations chose the channels; absent or empty: no channel was chosen by what an image shows */
+  readonly selectedOn?: readonly number[];
 }
 
 export interface Features {
@@ -43,6 +45,8 @@ export interface Features {
   readonly nsdIds: Int32Array;
   /** columns: sum over layers of selected channels × grid cells; within a layer the order is channel, grid row, grid column */
   readonly width: number;
+  /** as in `FeaturesFile` */
+  readonly selectedOn: readonly number[];
   /** float32 [n, width] for positions among `nsdIds` */
   rows(indices: ArrayLike<number>): Float32Array;
 }
@@ -56,6 +60,7 @@ export function readFeatures(reader: ArtifactReader): Features {
     layers: file.layers,
     nsdIds: Int32Array.from(file.nsdIds),
     width: file.width,
+    selectedOn: file.selectedOn ?? [],
     rows: (indices) => gatherFeatures(reader, file, indices),
   };
 }

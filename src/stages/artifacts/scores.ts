@@ -14,6 +14,13 @@ export interface SummaryEntry {
   readonly undefined: number;
 }
 
+export interface EstimateEntry {
+  readonly value: number | null;
+  /** bootstrap interval over images; null without a bootstrap */
+  readonly low: number | null;
+  readonly high: number | null;
+}
+
 export interface RegionEntry {
   /** `all voxels`, the name of a set (its union), or set/label */
   readonly name: string;
@@ -23,6 +30,10 @@ export interface RegionEntry {
   readonly r2: SummaryEntry;
   /** r2 over the noise ceiling, over the voxels whose ceiling is high enough */
   readonly normalised: SummaryEntry;
+  /** mean over voxels of r */
+  readonly meanR: EstimateEntry;
+  /** (Σ r/Σ √NC)² over all voxels with a ceiling */
+  readonly pooled: EstimateEntry;
   /** voxels whose ceiling is too low or unknown */
   readonly belowCeiling: number;
   /** share of the normalised voxels above 1 */

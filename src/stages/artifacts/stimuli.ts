@@ -37,23 +37,50 @@ interface StimuliFile {
 const INDEX = 'stimuli.json';
 const BRICK = 'stimuli.hdf5';
 
+/** Errors: E_LEAK for an image that stands twice, or for crops of one COCO photograph in two parts. */
 export function writeStimuli(writer: ArtifactWriter, images: readonly StimulusImage[], brick: ArtifactFile, dataset: string): void {
   const sorted = [...images].sort((a, b) => a.nsdId - b.nsdId);
-  for (let i = 1; i < sorted.length; i += 1) {
-    if (sorted[i]?.nsdId === sorted[i - 1]?.nsdId) {
-      throw new PipelineError('E_LEAK', `image ${sorted[i]?.nsdId ?? ''} stands twice in the split`, { hint: 'Give every image exactly one part of the split.' });
-    }
-  }
+  requireSeparateParts(sorted);
   writer.json(INDEX, { dataset, images: sorted });
   writer.adopt(BRICK, brick);
 }
 
+/** Errors: as `writeStimuli`: a split from elsewhere is held to the same rule. */
 export function readStimuli(reader: ArtifactReader): Stimuli {
   const file = reader.json<StimuliFile>(INDEX);
+  requireSeparateParts(file.images);
   return { images: file.images, dataset: file.dataset, brick: reader.path(BRICK), brickFile: reader.file(BRICK) };
 }
 
 /** nsdIds of the images in some parts of the split, ascending. */
 export function imagesOf(stimuli: Stimuli, ...splits: readonly Split[]): Int32Array {
   return Int32Array.from(stimuli.images.filter((image) => splits.includes(image.split)).map((image) => image.nsdId));
+}
+
+/** COCO photographs of which the images are crops, each once, ascending. */
+export function photographsOf(stimuli: Stimuli, nsdIds: Iterable<number>): number[] {
+  const wanted = new Set(nsdIds);
+  const photographs = stimuli.images.flatMap((image) => (wanted.has(image.nsdId) && image.cocoId !== null ? [image.cocoId] : []));
+  return [...new Set(photographs)].sort((a, b) => a - b);
+}
+
+/** An image, and a photograph of which it is a crop, belongs to one part only. */
+function requireSeparateParts(images: readonly StimulusImage[]): void {
+  const ids = new Set<number>();
+  const first = new Map<number, StimulusImage>();
+  for (const image of images) {
+    if (ids.has(image.nsdId)) {
+      throw new PipelineError('E_LEAK', `image ${image.nsdId} stands twice in the split`, { facts: { expected: 'every image once', found: 'twice' }, hint: 'Give every image exactly one part of the split.' });
+    }
+    ids.add(image.nsdId);
+    if (image.cocoId === null) continue;
+    const other = first.get(image.cocoId) ?? image;
+    first.set(image.cocoId, other);
+    if (other.split !== image.split) {
+      throw new PipelineError('E_LEAK', `images ${other.nsdId} (${other.split}) and ${image.nsdId} (${image.split}) are crops of one photograph`, {
+        facts: { expected: 'every COCO photograph in one part of the split', found: `cocoId ${image.cocoId} in two` },
+        hint: 'Check nsd_stim_info_merged.csv: in the published table no photograph occurs twice.',
+      });
+    }
+  }
 }

@@ -4,7 +4,7 @@ import { PipelineError } from '../../core/errors.js';
 import { tensor } from '../../core/tensor.js';
 import { CONTROLS } from '../artifacts/attributions.js';
 import { readBackbone } from '../artifacts/backbone.js';
-import { requireOwnBackbone, requireOwnFeatures } from '../artifacts/belonging.js';
+import { requireOwnBackbone, requireOwnFeatures, requireUnseen } from '../artifacts/belonging.js';
 import { positionsOf, readFeatures } from '../artifacts/features.js';
 import { readImageSelection } from '../artifacts/image-selection.js';
 import { readReadout } from '../artifacts/readout.js';
@@ -79,7 +79,9 @@ export default defineStage({
       throw new PipelineError('E_DATA', 'images are both selected and listed', { facts: { expected: 'the input selection, or nsd_ids', found: 'both' }, hint: 'Disconnect selection, or leave nsd_ids out.' });
     }
     const asked = selected?.map(({ nsdId }) => nsdId) ?? params.nsd_ids;
-    requireHeldOut(asked ?? heldOut, heldOut, readFitFacts(inputs.readout).trainingImages);
+    const fit = readFitFacts(inputs.readout);
+    requireHeldOut(asked ?? heldOut, heldOut, fit.trainingImages);
+    requireUnseen(stimuli, Int32Array.from(asked ?? heldOut), fit, features);
     const top = (): number[] => topImages(heldOut, predictImages(features, positionsOf(features.nsdIds, heldOut, 'features'), [fitted], signal)[0] as Float64Array, params.images);
     const chosen: readonly Explained[] = selected ?? (asked ?? top()).map((nsdId) => ({ nsdId, boxes: null }));
     if (asked === undefined && chosen.length < params.images) context.warn(`${params.images} images were asked for and ${chosen.length} are held out: all of them are explained.`);

@@ -3,7 +3,7 @@
  * Voxels, features and readout must belong together; nothing is matched by position on trust.
  */
 import { PipelineError } from '../../core/errors.js';
-import { requireOwnFeatures } from '../artifacts/belonging.js';
+import { requireOwnFeatures, requireUnseen, type FittedOn } from '../artifacts/belonging.js';
 import { positionsOf, type Features } from '../artifacts/features.js';
 import { imagesOf, type Stimuli } from '../artifacts/stimuli.js';
 import type { Readout } from '../artifacts/readout.js';
@@ -24,18 +24,11 @@ export interface HeldOut {
 
 const FEWEST_IMAGES = 3;
 
-/** Errors: E_LEAK if the readout was fitted on a test image; E_DATA if fewer than three test images were recorded or inputs do not belong together. */
-export function heldOut(stimuli: Stimuli, features: Features, voxels: Voxels, readout: Readout, trainingImages: readonly number[]): HeldOut {
+/** Errors: E_LEAK if a test image had a part in the fit (see `requireUnseen`); E_DATA if fewer than three test images were recorded or inputs do not belong together. */
+export function heldOut(stimuli: Stimuli, features: Features, voxels: Voxels, readout: Readout, fit: FittedOn): HeldOut {
   requireMatch(features, voxels, readout);
   const test = imagesOf(stimuli, 'test');
-  const trained = new Set(trainingImages);
-  const leaked = test.filter((nsdId) => trained.has(nsdId));
-  if (leaked.length > 0) {
-    throw new PipelineError('E_LEAK', `image ${String(leaked[0])} (nsdId) is a test image and the readout was fitted on it`, {
-      facts: { expected: 'a readout that has seen no test image', found: `${leaked.length} of ${test.length} test images among its training images` },
-      hint: 'Connect the readout and the evaluation to the same nsd.stimuli stage.',
-    });
-  }
+  requireUnseen(stimuli, test, fit, features);
   const wanted = new Set(test);
   const positions = Int32Array.from(voxels.means.nsdIds.keys()).filter((i) => wanted.has(voxels.means.nsdIds[i] as number));
   const nsdIds = Int32Array.from(positions, (i) => voxels.means.nsdIds[i] as number);

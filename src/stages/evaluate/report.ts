@@ -60,9 +60,12 @@ export interface Headline {
   readonly replicates: number;
   /** median over voxels of r under shuffled images: its median and its 97.5th percentile over permutations; NaN without a permutation test */
   readonly chance: { readonly median: number; readonly high: number };
+  /** how the responses were z-scored, and where ncsnr comes from: both decide what a noise ceiling means */
+  readonly zscore: string;
+  readonly ncsnr: string;
 }
 
-export function evaluationReport({ trainingImages, features, whole, regions, emptyRegions, drawn, images, unseen, trials, threshold, level, replicates, chance }: Headline): readonly ReportBlock[] {
+export function evaluationReport({ trainingImages, features, whole, regions, emptyRegions, drawn, images, unseen, trials, threshold, level, replicates, chance, zscore, ncsnr }: Headline): readonly ReportBlock[] {
   const { means, trials: single } = whole;
   const round = (value: number): number | null => (Number.isFinite(value) ? Number(value.toPrecision(4)) : null);
   const range = (low: number, high: number): string | null => (Number.isFinite(low) ? `${low.toFixed(3)} … ${high.toFixed(3)}` : null);
@@ -72,9 +75,10 @@ export function evaluationReport({ trainingImages, features, whole, regions, emp
       title: 'Held-out prediction, all voxels',
       values: {
         'training images (n)': trainingImages, 'features (p)': features, 'test images': images, 'test images without a response': unseen, 'single trials': trials, voxels: means.voxels, 'regions without voxels': emptyRegions,
-        'median r (repeat mean)': round(means.r.median), 'median r² (repeat mean)': round(means.r2.median), 'median r²/NC (repeat mean)': round(means.normalised.median),
+        'median r (repeat mean)': round(means.r.median), 'mean r (repeat mean)': round(means.meanR.value), 'median r² (repeat mean)': round(means.r2.median), 'median r²/NC (repeat mean)': round(means.normalised.median), '(Σr/Σ√NC)² (repeat mean)': round(means.pooled.value),
         'median r (single trial)': round(single.r.median), 'median r²/NC (single trial)': round(single.normalised.median),
         'voxels without a defined r': means.r.undefined, [`voxels with a noise ceiling below ${threshold}`]: means.belowCeiling, 'share of r²/NC above 1': round(means.aboveOne),
+        'median NC': round(means.ceiling), 'median NC from test repeats alone': round(whole.testCeiling), 'z-scoring': zscore, 'ncsnr from': ncsnr === 'training' ? 'training images' : ncsnr === 'published' ? 'the data set' : 'all trials loaded',
         'median R² (repeat mean)': round(means.determination), 'median R² of the mean predictor': round(means.baseline),
         'share of voxels with q ≤ 0.05': round(means.significant), 'median r of shuffled images': round(chance.median), 'its 97.5th percentile': round(chance.high),
       },
@@ -83,10 +87,10 @@ export function evaluationReport({ trainingImages, features, whole, regions, emp
     {
       kind: 'table',
       title: 'Regions (repeat mean; single trial beside)',
-      columns: ['region', 'voxels', 'median r', 'interval', 'median r²', 'median r²/NC', 'interval', 'median NC', 'NC quartiles', 'below NC threshold', 'above 1', 'r single trial', 'r²/NC single trial'],
-      rows: regions.map(({ means: m, trials: t }) => [
+      columns: ['region', 'voxels', 'median r', 'interval', 'median r²', 'median r²/NC', 'interval', 'median NC', 'NC quartiles', 'below NC threshold', 'above 1', '(Σr/Σ√NC)²', 'interval', 'p', 'p in family', 'r single trial', 'interval', 'r²/NC single trial'],
+      rows: regions.map(({ means: m, trials: t, p, familyP }) => [
         m.name, m.voxels, round(m.r.median), range(m.r.low, m.r.high), round(m.r2.median), round(m.normalised.median), range(m.normalised.low, m.normalised.high),
-        round(m.ceiling), range(...m.ceilingQuartiles), m.belowCeiling, round(m.aboveOne), round(t.r.median), round(t.normalised.median),
+        round(m.ceiling), range(...m.ceilingQuartiles), m.belowCeiling, round(m.aboveOne), round(m.pooled.value), range(m.pooled.low, m.pooled.high), round(p), round(familyP), round(t.r.median), range(t.r.low, t.r.high), round(t.normalised.median),
       ]),
     },
     { kind: 'figure', title: 'Noise ceiling', file: CEILING_FIGURE, caption: 'Each point is a voxel: signed r² on repeat means against the largest r² that the repeats allow.' },

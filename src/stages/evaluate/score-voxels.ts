@@ -39,12 +39,19 @@ export function scoreMeans(predictions: Float32Array, held: HeldOut, ncsnr: Floa
 
 const TRIALS_AT_ONCE = 256;
 
+export interface TrialScores {
+  readonly scores: Scores;
+  /** float32 [image, voxel]: mean over the trials of a test image of the squared response, which with the means gives the scatter within images */
+  readonly squares: Float32Array;
+}
+
 /** Every trial of a test image against the one prediction for that image; trials pass in chunks. @shape as `scoreMeans` */
-export function scoreTrials(predictions: Float32Array, held: HeldOut, voxels: Voxels, ncsnr: Float32Array, trainingMean: Float32Array, threshold: number, signal: AbortSignal): Scores {
+export function scoreTrials(predictions: Float32Array, held: HeldOut, voxels: Voxels, ncsnr: Float32Array, trainingMean: Float32Array, threshold: number, signal: AbortSignal): TrialScores {
   const width = voxels.voxelCount;
   const rowOf = new Map(Array.from(held.nsdIds, (nsdId, row) => [nsdId, row]));
   const agreement = new ColumnAgreement(width);
   const baseline = new ColumnAgreement(width);
+  const squares = new Float32Array(held.nsdIds.length * width);
   const { nsdIds } = voxels.trials;
   for (let start = 0; start < nsdIds.length; start += TRIALS_AT_ONCE) {
     signal.throwIfAborted();
@@ -56,9 +63,11 @@ export function scoreTrials(predictions: Float32Array, held: HeldOut, voxels: Vo
       if (row === undefined) return;
       agreement.addRow(predictions, row * width, trials, t * width);
       baseline.addRow(trainingMean, 0, trials, t * width);
+      const share = 1 / (held.repeats[row] as number);
+      for (let v = 0, to = row * width, at = t * width; v < width; v += 1, to += 1, at += 1) squares[to] = (squares[to] as number) + share * (trials[at] as number) ** 2;
     });
   }
-  return collect(agreement, baseline, noiseCeiling(ncsnr, [1]), threshold);
+  return { scores: collect(agreement, baseline, noiseCeiling(ncsnr, [1]), threshold), squares };
 }
 
 function collect(agreement: ColumnAgreement, baseline: ColumnAgreement, ceiling: Float64Array, threshold: number): Scores {

@@ -4,11 +4,14 @@
  */
 import { Type } from '@sinclair/typebox';
 import { tensor } from '../../core/tensor.js';
+import { bytesOf } from '../../formats/bytes.js';
 import { writeNpy } from '../../formats/npy.js';
+import { digestOf } from '../../core/digest.js';
 import { resampleCounts } from '../../math/bootstrap.js';
-import { benjaminiHochberg, permuteRows } from '../../math/statistics-inference.js';
-import { finiteOrNull, median, quantile } from '../../math/statistics.js';
-import { bootstrapCorrelations, predictTargets } from '../../solvers/index.js';
+import { benjaminiHochberg, benjaminiYekutieli } from '../../math/statistics-inference.js';
+import { repeatCeiling } from '../../math/statistics-reliability.js';
+import { finiteOrNull, median } from '../../math/statistics.js';
+import { bootstrapCorrelations, predictTargets, type TrialsOfImages } from '../../solvers/index.js';
 import { readFeatures } from '../artifacts/features.js';
 import { readReadout } from '../artifacts/readout.js';
 import { writeScores } from '../artifacts/scores.js';
@@ -19,29 +22,33 @@ import { readFitFacts } from '../readout-ridge/fit-files.js';
 import { roiName } from '../response/functional.js';
 import { heldOut } from './held-out.js';
 import { CEILING_FIGURE, ceilingFigure, evaluationReport, REGION_FIGURE, regionFigure, roisDrawn } from './report.js';
-import { scoreRegion, type Region } from './score-regions.js';
+import { permutationTest } from './permutation-test.js';
+import { REPLICATED, scoreRegion, voxelIntervals, type Region, type Replicates } from './score-regions.js';
 import { meanTrainingResponse, scoreMeans, scoreTrials } from './score-voxels.js';
-import { regionEntry, writeRegionCsv, writeVoxelCsv } from './tables.js';
-
-/** upper end of a central 95 % range */
-const CHANCE_QUANTILE = 0.975;
+import { regionEntry, writeRegionCsv, writeVoxelCsv, type RegionPair } from './tables.js';
+import { trainingNcsnr } from './training-reliability.js';
 
 export default defineStage({
   type: 'evaluate',
   version: 2,
   summary: 'Scores a readout on held-out images: r, r², and r² against the noise ceiling, per voxel and region.',
   description: [
+    'Test images that had a part in the fit are refused (E_LEAK): images or crops of photographs that the readout was fitted on, images that chose the channels of the features. Two things cannot be seen from here: z-scoring over whole sessions uses the test trials’ means and deviations (nsd.voxels, `session-train-only` does not), and a backbone that was trained on COCO has seen the photographs of NSD.',
     'For every voxel, over the test images that were recorded: Pearson r between prediction and mean over repeats; r² with the sign of r; the noise ceiling NC = ncsnr²/(ncsnr² + mean(1/n)) with n the repeats actually averaged; r²/NC. The same against single trials (n = 1), apart. R² = 1 − SSE/SST of the prediction itself, and of the baseline that predicts the mean training response (whose r is not defined).',
     'A voxel without variance has no r: it is NaN and counted, never 0. Voxels with NC below `min_noise_ceiling` (or without a known one) have no r²/NC and are counted; values above 1 are kept and their share is reported.',
-    'Regions: medians over voxels with percentile intervals from a bootstrap over images (repeat means). A region without voxels has no scores: it is counted and left out. With many regions the figure shows the unions of the sets; rois.csv has all. Permutations shuffle the images, all voxels alike: p = (1 + b)/(1 + m), adjusted over voxels by Benjamini and Hochberg.',
+    'Regions: median r, r² and r²/NC over voxels, the mean r, and the pooled share (Σr/Σ√NC)², in which no voxel is left out for a low ceiling. Intervals are percentile intervals from a bootstrap over images (all trials of an image together), with NC held fixed. They reach their level for voxels from about 100 images on and for means over voxels; the *median* over many voxels is itself biased when true scores are skewed (it is the median of noisy scores), which no resampling of images undoes: docs/decisions/0007 has measured coverages. A region without voxels has no scores: it is counted and left out. With many regions the figure shows the unions of the sets; rois.csv has all.',
+    'Permutations shuffle the images, all voxels alike: p = (1 + b)/(1 + m), for r of every voxel, adjusted over voxels (`correction`), and for the median r of every region, alone (p) and corrected for the whole family of regions by the largest standardised statistic (p_family). Shuffles come in pairs of random orders with all their rotations. p is at least 1/(1 + m): q ≤ 0.05 over V voxels needs V/(0.05·(1 + m)) of them there, 300 of 15,000 with 1,000 shuffles; more shuffles are cheap.',
+    'r²/NC is biased upwards by about (1 − ρ²)(1 − 2ρ²)/(n·NC) for n test images and true correlation ρ: 7 % of a ceiling of 0.1 at 100 images, 1.4 % at 515. noise_ceiling_test is the ceiling from the repeats of the test images alone, 1 − σ²·mean(1/n)/s² (analysis of variance): a check on the definition, which takes the variance of test images to be that of all; where the two differ for a region, its test images vary more or less than all images do in what it answers to, and r²/NC is too high or too low by as much. With `ncsnr: training`, no trial of a test image enters NC or the choice of voxels by `min_noise_ceiling` (which voxels of noise alone pass too: some 30 % of them with 1,000 images of three trials, 5 % with 10,000).',
+    'region_replicates.npy float32 [replicate, region, score] holds the bootstrap of every region (`repeatMean` order; scores in `replicateScores` of scores.json). Evaluations of the same images with equal parameters and seed draw the same resamples (equal `resampling` in scores.json, a digest of images and draws), so that two models are compared image by image: the difference of their replicates is a paired bootstrap.',
   ].join('\n\n'),
   params: Type.Object(
     {
-      ncsnr: choice(['recomputed', 'published'], { default: 'recomputed', description: 'signal-to-noise ratio behind the noise ceiling: from the trials that were loaded, or as it stands in the data set' }),
+      ncsnr: choice(['recomputed', 'training', 'published'], { default: 'recomputed', description: 'signal-to-noise ratio behind the noise ceiling: from all trials that were loaded, from those of training images only, or as it stands in the data set' }),
       min_noise_ceiling: Type.Number({ minimum: 0, maximum: 1, default: 0.05, description: 'least noise ceiling (in r² units) of a voxel whose r²/NC is reported' }),
-      bootstrap: Type.Integer({ minimum: 0, maximum: 100_000, default: 1000, description: 'bootstrap samples of the test images; 0: no intervals' }),
+      bootstrap: Type.Integer({ minimum: 0, maximum: 10_000, default: 1000, description: 'bootstrap samples of the test images; 0: no intervals' }),
       interval: Type.Number({ exclusiveMinimum: 0, exclusiveMaximum: 1, default: 0.95, description: 'level of the bootstrap intervals' }),
       permutations: Type.Integer({ minimum: 0, maximum: 100_000, default: 1000, description: 'shuffles of the test images; 0: no p values' }),
+      correction: choice(['bh', 'by'], { default: 'bh', description: 'adjustment of p over voxels: Benjamini and Hochberg (independent or positively dependent voxels), or Benjamini and Yekutieli (any dependence, less power)' }),
     },
     { additionalProperties: false },
   ),
@@ -54,7 +61,7 @@ export default defineStage({
   outputs: {
     scores: {
       type: 'Scores',
-      description: 'scores.json, voxels.csv, rois.csv, predictions.npy float32 [image, voxel] with prediction_images.npy int32 [image], and figures',
+      description: 'scores.json, voxels.csv, rois.csv, predictions.npy float32 [image, voxel] with prediction_images.npy int32 [image], region_replicates.npy, and figures',
       publish: ['scores.json', '*.csv', '*.svg'],
     },
   },
@@ -68,55 +75,72 @@ export default defineStage({
     const fit = readFitFacts(inputs.readout);
     const features = readFeatures(inputs.features);
     const voxels = readVoxels(inputs.voxels);
-    const held = heldOut(readStimuli(inputs.stimuli), features, voxels, readout, fit.trainingImages);
+    const stimuli = readStimuli(inputs.stimuli);
+    const held = heldOut(stimuli, features, voxels, readout, fit);
     const images = held.nsdIds.length;
     const width = voxels.voxelCount;
     const threshold = params.min_noise_ceiling;
 
     const predictions = await predictTargets(services.tensor, readout, images, (from, count) => features.rows(held.featureRows.subarray(from, from + count)), signal);
-    const ncsnr = params.ncsnr === 'published' ? voxels.ncsnrPublished : voxels.ncsnr;
+    const ncsnr = params.ncsnr === 'training' ? trainingNcsnr(stimuli, voxels, signal) : params.ncsnr === 'published' ? voxels.ncsnrPublished : voxels.ncsnr;
     const baseline = meanTrainingResponse(readout.weights, readout.intercept, fit.featureMean);
     const means = scoreMeans(predictions, held, ncsnr, baseline, threshold);
-    const trials = scoreTrials(predictions, held, voxels, ncsnr, baseline, threshold, signal);
+    const { scores: trials, squares } = scoreTrials(predictions, held, voxels, ncsnr, baseline, threshold, signal);
+    const testCeiling = repeatCeiling(held.means, squares, held.repeats);
 
-    const replicates = params.bootstrap === 0 ? undefined : {
-      r: await bootstrapCorrelations(services.tensor, predictions, held.means, images, width, resampleCounts(random.fork('bootstrap'), images, params.bootstrap), signal),
-      count: params.bootstrap,
-      level: params.interval,
+    const counts = resampleCounts(random.fork('bootstrap'), images, params.bootstrap);
+    const replicatesOf = async (grouped?: TrialsOfImages): Promise<Replicates | undefined> => params.bootstrap === 0 ? undefined : {
+      r: await bootstrapCorrelations(services.tensor, predictions, held.means, images, width, counts, grouped, signal), count: params.bootstrap, level: params.interval,
     };
-    let shuffles = 0;
-    const permuted = permuteRows(predictions, held.means, means.r, params.permutations, random.fork('permutation'), () => {
-      signal.throwIfAborted();
-      shuffles += 1;
-      context.progress(shuffles, params.permutations, 'permutations');
-    });
-    const p = params.permutations === 0 ? new Float64Array(0) : permuted.p;
-    const adjusted = benjaminiHochberg(p);
+    const [meanReplicates, trialReplicates] = [await replicatesOf(), await replicatesOf({ repeats: held.repeats, squares })];
 
-    const score = (region: Region) => ({ means: scoreRegion(region, means, threshold, replicates, adjusted), trials: scoreRegion(region, trials, threshold, undefined, new Float64Array(0)) });
-    const whole = score({ name: 'all voxels', voxels: Array.from({ length: width }, (_, v) => v) });
     const rois = voxels.rois.filter((roi) => roi.voxels.length > 0);
-    const regions = rois.map((roi) => score({ name: roiName(roi), voxels: roi.voxels }));
     const emptyRegions = voxels.rois.length - rois.length;
+    const named: readonly Region[] = [{ name: 'all voxels', voxels: Array.from({ length: width }, (_, v) => v) }, ...rois.map((roi) => ({ name: roiName(roi), voxels: roi.voxels }))];
+    const { p, regionP, familyP, chance } = await permutationTest(
+      services.tensor, { predicted: predictions, measured: held.means, images, r: means.r, regions: named }, params.permutations, random.fork('permutation'),
+      (done) => context.progress(done, params.permutations, 'permutations'), signal,
+    );
+    const adjusted = params.correction === 'by' ? benjaminiYekutieli(p) : benjaminiHochberg(p);
+    const pairs = named.map((region, k): RegionPair => ({
+      means: scoreRegion(region, means, threshold, meanReplicates, adjusted),
+      trials: scoreRegion(region, trials, threshold, trialReplicates, new Float64Array(0)),
+      p: regionP[k] as number, familyP: familyP[k] as number,
+      testCeiling: median(region.voxels.map((v) => testCeiling[v] as number)),
+    }));
+    const [whole, ...regions] = pairs as [RegionPair, ...RegionPair[]];
 
     const writer = outputs.scores;
     writeNpy(writer.path('predictions.npy'), tensor('float32', [images, width], predictions));
     writeNpy(writer.path('prediction_images.npy'), tensor('int32', [images], held.nsdIds));
-    writeVoxelCsv(writer.path('voxels.csv'), { voxels, ncsnr, alpha: fit.alpha, means, trials, p, adjusted });
-    writeRegionCsv(writer.path('rois.csv'), [whole, ...regions]);
-    const chance = { median: median(permuted.medians), high: quantile(permuted.medians, CHANCE_QUANTILE) };
+    writeVoxelCsv(writer.path('voxels.csv'), {
+      voxels, ncsnr, alpha: fit.alpha, means, trials, testCeiling, p, adjusted,
+      intervals: { means: voxelIntervals(width, meanReplicates), trials: voxelIntervals(width, trialReplicates) },
+    });
+    writeRegionCsv(writer.path('rois.csv'), pairs);
+    writeNpy(writer.path('region_replicates.npy'), tensor('float32', [params.bootstrap, pairs.length, REPLICATED.length], replicateTable(pairs, params.bootstrap)));
     writeScores(writer, {
-      images, trials: trials.rows, voxels: width, trainingImages: fit.trainingImages.length, features: features.width, emptyRegions, ncsnr: params.ncsnr, minNoiseCeiling: threshold, interval: params.interval, bootstrap: params.bootstrap, permutations: params.permutations,
+      images, trials: trials.rows, voxels: width, trainingImages: fit.trainingImages.length, features: features.width, emptyRegions, ncsnr: params.ncsnr, minNoiseCeiling: threshold, interval: params.interval, bootstrap: params.bootstrap, permutations: params.permutations, correction: params.correction, zscore: voxels.zscore,
+      resampling: digestOf(Buffer.concat([bytesOf(held.nsdIds), bytesOf(counts)])), replicateScores: [...REPLICATED],
       chance: { median: finiteOrNull(chance.median), high: finiteOrNull(chance.high) },
-      repeatMean: [whole, ...regions].map((pair) => regionEntry(pair.means)),
-      singleTrial: [whole, ...regions].map((pair) => regionEntry(pair.trials)),
+      repeatMean: pairs.map((pair) => ({ ...regionEntry(pair.means), p: finiteOrNull(pair.p), familyP: finiteOrNull(pair.familyP), ceilingTest: finiteOrNull(pair.testCeiling) })),
+      singleTrial: pairs.map((pair) => regionEntry(pair.trials)),
     });
     const drawn = roisDrawn(rois);
     writer.write(REGION_FIGURE, regionFigure([whole, ...regions.filter((_, r) => drawn.includes(rois[r] as Roi))], params.interval));
     writer.write(CEILING_FIGURE, ceilingFigure(means));
-    writer.json('report.json', evaluationReport({ trainingImages: fit.trainingImages.length, features: features.width, whole, regions, emptyRegions, drawn: drawn.length, images, unseen: held.unseen, trials: trials.rows, threshold, level: params.interval, replicates: params.bootstrap, chance }));
+    writer.json('report.json', evaluationReport({ trainingImages: fit.trainingImages.length, features: features.width, whole, regions, emptyRegions, drawn: drawn.length, images, unseen: held.unseen, trials: trials.rows, threshold, level: params.interval, replicates: params.bootstrap, chance, zscore: voxels.zscore, ncsnr: params.ncsnr }));
     for (const [name, value] of [['median_r', whole.means.r.median], ['median_r2_over_nc', whole.means.normalised.median]] as const) if (!Number.isNaN(value)) context.metric(name, value);
     if (whole.means.r.undefined > 0) context.warn(`${whole.means.r.undefined} of ${width} voxels have no defined correlation: their prediction or their response does not vary.`);
     context.log(`${images} images, ${trials.rows} trials, median r ${whole.means.r.median.toFixed(3)}, median r²/NC ${whole.means.normalised.median.toFixed(3)}`);
   },
 });
+
+/** @shape float32 [replicate, region, score], scores in the order of REPLICATED */
+function replicateTable(pairs: readonly RegionPair[], count: number): Float32Array {
+  const scores = REPLICATED.length;
+  const out = new Float32Array(count * pairs.length * scores);
+  if (count === 0) return out;
+  pairs.forEach(({ means }, region) => means.replicates.forEach((values, score) => values.forEach((value, b) => { out[(b * pairs.length + region) * scores + score] = value; })));
+  return out;
+}

@@ -25,11 +25,11 @@ const CHUNK = 256;
 
 export default defineStage({
   type: 'features.extract',
-  version: 1,
+  version: 2,
   summary: 'Runs a backbone over the images and keeps layer activations, averaged over a grid.',
   description: [
     'For image x and layer ℓ with maps a[c,h,w]: feature (c,i,j) = mean of a[c,h,w] over the cell (i,j) of a rows × columns grid (cells as in torch.nn.AdaptiveAvgPool2d). Images go through the preprocessing that the backbone declares (crop, antialiased bilinear resize, mean, standard deviation).',
-    'With `percent` < 100, each layer keeps its channels with the largest standard deviation, over the training images, of the spatial mean activation; never fewer than one. Held-out images play no part in the choice.',
+    'With `percent` < 100, each layer keeps its channels with the largest standard deviation, over the training images, of the spatial mean activation; never fewer than one. Held-out images play no part in the choice; which images did is recorded, and evaluating on one of them is an error (E_LEAK).',
     'Chunks of 256 images, in the order of their first showing, are cached with all channels: changing `percent` runs no model, and adding sessions runs it for the new images (and the last chunk that was not full).',
   ].join('\n\n'),
   params: Type.Object(
@@ -99,7 +99,7 @@ export default defineStage({
         layers.push({ name, channels, grid, offset: width, map: shapes[l] as readonly [number, number, number] });
         width += channels.length * grid[0] * grid[1];
       }
-      outputs.features.json(FEATURES_INDEX, { backbone: backbone.digest, layers, nsdIds, width, chunks } satisfies FeaturesFile);
+      outputs.features.json(FEATURES_INDEX, { backbone: backbone.digest, layers, nsdIds, width, chunks, selectedOn: params.percent < 100 ? images.filter(choosesChannels).map((image) => image.nsdId).sort((a, b) => a - b) : [] } satisfies FeaturesFile);
       const block: ReportBlock = {
         kind: 'table',
         title: 'Layers',
@@ -183,11 +183,14 @@ async function runChunk(
   return out;
 }
 
+/** Held-out images play no part in the choice of channels. */
+const choosesChannels = (image: StimulusImage): boolean => image.split !== 'test';
+
 /** Adds the spatial means of the training images of one chunk. @shape means: float32 [image, channel] */
 function addMoments(moments: ChannelMoments, means: Float32Array, images: readonly StimulusImage[]): void {
   const channels = moments.sum.length;
   images.forEach((image, n) => {
-    if (image.split === 'test') return;
+    if (!choosesChannels(image)) return;
     moments.count += 1;
     for (let c = 0; c < channels; c += 1) {
       const mean = means[n * channels + c] as number;

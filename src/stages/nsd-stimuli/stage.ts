@@ -58,7 +58,6 @@ export default defineStage({
       const split: Split = shared ? 'test' : validation.has(nsdId) ? 'validation' : 'train';
       images.push({ nsdId, cocoId: cocoIds.get(nsdId) as number, split, shared, firstTrial: firstTrials.get(nsdId) as number });
     }
-    refuseSharedPhotographs(images);
     const count = (split: Split): number => images.filter((image) => image.split === split).length;
     if (count('test') === 0 || count('train') === 0) {
       throw new PipelineError('E_DATA', 'the split leaves a part without images', {
@@ -100,19 +99,4 @@ async function cocoIdsOf(path: string, wanted: ReadonlyMap<number, number>): Pro
     }
   }
   return out;
-}
-
-function refuseSharedPhotographs(images: readonly StimulusImage[]): void {
-  const first = new Map<number, StimulusImage>();
-  for (const image of images) {
-    if (image.cocoId === null) continue;
-    const other = first.get(image.cocoId);
-    if (other === undefined) first.set(image.cocoId, image);
-    else if (other.split !== image.split) {
-      throw new PipelineError('E_LEAK', `images ${other.nsdId} (${other.split}) and ${image.nsdId} (${image.split}) are crops of one photograph`, {
-        facts: { expected: 'every COCO photograph in one part of the split', found: `cocoId ${image.cocoId} in two` },
-        hint: 'Check nsd_stim_info_merged.csv: in the published table no photograph occurs twice.',
-      });
-    }
-  }
 }

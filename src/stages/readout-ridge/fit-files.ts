@@ -1,6 +1,7 @@
 /** What a fitted readout records beyond the bare `Readout`: on which images it was fitted, and its choices. Evaluation holds it to them. */
 import type { ArtifactReader } from '../../engine/stage.js';
 import { readNpy } from '../../formats/npy.js';
+import type { FittedOn } from '../artifacts/belonging.js';
 import type { ReadoutFile } from '../artifacts/readout.js';
 import { READOUT_FILES } from '../artifacts/readout.js';
 
@@ -20,6 +21,8 @@ export const FIT_FILES = {
 export interface FitFile extends ReadoutFile {
   /** nsdIds, ascending */
   readonly trainingImages: readonly number[];
+  /** COCO photographs of which they are crops, ascending */
+  readonly trainingPhotographs: readonly number[];
   readonly targets: 'repeat-mean' | 'single-trial';
   readonly standardize: boolean;
   readonly scaleFloor: number;
@@ -33,8 +36,7 @@ export interface FitFile extends ReadoutFile {
   readonly warnings: readonly string[];
 }
 
-export interface FitFacts {
-  readonly trainingImages: readonly number[];
+export interface FitFacts extends FittedOn {
   /** float64 [voxel] */
   readonly alpha: Float64Array;
   /** float64 [feature] */
@@ -42,8 +44,10 @@ export interface FitFacts {
 }
 
 export function readFitFacts(reader: ArtifactReader): FitFacts {
+  const { trainingImages, trainingPhotographs } = reader.json<FitFile>(READOUT_FILES.index);
   return {
-    trainingImages: reader.json<FitFile>(READOUT_FILES.index).trainingImages,
+    trainingImages,
+    trainingPhotographs,
     alpha: readNpy(reader.path(FIT_FILES.alpha)).data as Float64Array,
     featureMean: readNpy(reader.path(FIT_FILES.featureMean)).data as Float64Array,
   };

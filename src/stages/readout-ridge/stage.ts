@@ -10,7 +10,7 @@ import { median } from '../../math/statistics.js';
 import { crossValidatedRidge } from '../../solvers/index.js';
 import { positionsOf, readFeatures } from '../artifacts/features.js';
 import { READOUT_FILES } from '../artifacts/readout.js';
-import { readStimuli } from '../artifacts/stimuli.js';
+import { photographsOf, readStimuli } from '../artifacts/stimuli.js';
 import { readVoxels } from '../artifacts/voxels.js';
 import { choice, defineStage } from '../define.js';
 import { Alphas, expandAlphas } from './alphas.js';
@@ -21,11 +21,11 @@ import { responsesOf, trainingRows } from './training-rows.js';
 
 export default defineStage({
   type: 'readout.ridge',
-  version: 1,
+  version: 2,
   summary: 'Fits a ridge regression from features to voxels, with a penalty per voxel chosen by cross-validation.',
   description: [
     'For voxel v: w_v = argmin ‖y_v − Xw − b‖² + α_v‖w‖² over standardised features X, with α_v the grid value of the best mean held-out score over folds; the larger one wins a tie. Folds are dealt by image, so repeats of an image are never apart. Means and standard deviations of features and means of voxels come from the training rows of each fold, and from all training rows in the refit.',
-    'Training rows are the images of the parts `train` and `validation`; a row of a `test` image, or of one of the images that all subjects share, is an error (E_LEAK). Weights are stored in units of the raw features, so that prediction = features · weights + intercept.',
+    'Training rows are the images of the parts `train` and `validation`; a row of a `test` image, or of one of the images that all subjects share, is an error (E_LEAK), and so is a split in which an image or two crops of one COCO photograph stand in two parts. Weights are stored in units of the raw features, so that prediction = features · weights + intercept.',
     'Solved in the dual form where rows are fewer than features: one float64 Gram matrix a fold, reduced once to band form, then one banded solve a penalty. Equal to scikit-learn on the same matrices to 1e-4.',
     'Memory, in bytes for n rows, p features, v voxels and s = min(n, p): about 4·(np + nv + pv) for features, responses and weights, which stay in memory whole, 24·np for the standardised features, 24·s² for the symmetric problem, and 4·(n + 4s) for each voxel of a tile. A fit that needs more than the machine has is refused before it starts (E_ENVIRONMENT).',
     'Files: weights.npy float32 [feature, voxel], intercept.npy float32 [voxel], alpha.npy float64 [voxel] (NaN for a voxel that does not vary), cv_score.npy float32 [voxel], cv_scores.npy float32 [alpha, voxel], feature_mean.npy and feature_scale.npy float64 [feature], readout.json (layers, regions, training images, counts).',
@@ -87,7 +87,7 @@ export default defineStage({
     const warnings = fitWarnings(fit, v);
     const trainingImages = [...new Set(rows.nsdIds)].sort((a, b) => a - b);
     writer.json(READOUT_FILES.index, {
-      backbone: features.backbone, featureCount: p, voxelCount: v, layers: features.layers, rois: voxels.rois, trainingImages, warnings,
+      backbone: features.backbone, featureCount: p, voxelCount: v, layers: features.layers, rois: voxels.rois, trainingImages, trainingPhotographs: photographsOf(stimuli, trainingImages), warnings,
       targets: params.targets, standardize: params.standardize, scaleFloor: params.scale_floor, score: params.score, folds: params.folds, alphas: [...fit.alphas],
       form: fit.form, constantFeatures: fit.constantFeatures, constantVoxels: fit.constantTargets, edgeAlphas: fit.edgeCount,
     } satisfies FitFile);

@@ -17,7 +17,8 @@ afterAll(() => rmSync(root, { recursive: true, force: true }));
 
 const summary = (median: number | null): SummaryEntry => ({ median, low: median === null ? null : median - 0.1, high: median === null ? null : median + 0.1, undefined: 0 });
 const region = (name: string, value: number | null, ceiling: number): RegionEntry => ({
-  name, voxels: 5, r: summary(value === null ? null : Math.sqrt(value * ceiling)), r2: summary(value === null ? null : value * ceiling), normalised: summary(value), belowCeiling: 0, aboveOne: 0,
+  name, voxels: 5, r: summary(value === null ? null : Math.sqrt(value * ceiling)), r2: summary(value === null ? null : value * ceiling), normalised: summary(value),
+  meanR: { value, low: null, high: null }, pooled: { value, low: null, high: null }, belowCeiling: 0, aboveOne: 0,
   ceiling, ceilingQuartiles: [ceiling - 0.1, ceiling + 0.1], determination: null, baseline: null, significant: null,
 });
 let made = 0;

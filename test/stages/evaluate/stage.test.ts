@@ -5,8 +5,8 @@ import { afterAll, describe, expect, it } from 'vitest';
 import type { StageDefinition } from '../../../src/engine/stage.js';
 import { Random } from '../../../src/core/random.js';
 import { readNpy, writeNpy } from '../../../src/formats/npy.js';
+import { percentileInterval } from '../../../src/math/bootstrap.js';
 import { pearsonColumns } from '../../../src/math/statistics-correlation.js';
-import { permutationP, permuteRows } from '../../../src/math/statistics-inference.js';
 import { createOnnxRuntimeService } from '../../../src/runtime/onnxruntime-service.js';
 import evaluate from '../../../src/stages/evaluate/stage.js';
 import { roisDrawn } from '../../../src/stages/evaluate/report.js';
@@ -133,6 +133,59 @@ describe('evaluate', () => {
     expect(region(strict.scores.repeatMean, 'all voxels').r.median).toBeGreaterThan(0.7);
   });
 
+  it('gives single trials and voxels intervals too, that hold their estimates', async () => {
+    const ran = await score(await fitted(PROBLEM));
+    const single = region(ran.scores.singleTrial, 'all voxels');
+    expect(single.r.low).toBeLessThan(single.r.median);
+    expect(single.r.high).toBeGreaterThan(single.r.median);
+    csvRows(ran, 'voxels.csv').forEach((row, v) => {
+      if (v === constantVoxel(PROBLEM)) expect([row['r_low'], row['trial_r_high'], row['noise_ceiling_test']]).toEqual(['NaN', 'NaN', 'NaN']);
+      else for (const name of ['r', 'trial_r']) expect(Number(row[`${name}_low`]) < Number(row[name]) && Number(row[name]) < Number(row[`${name}_high`])).toBe(true);
+    });
+  });
+
+  it('finds the ceiling again from the repeats of the test images alone, and tells regions from chance, in a family of three', async () => {
+    const ran = await score(await fitted(PROBLEM));
+    const rows = csvRows(ran, 'rois.csv').filter((row) => row['measurement'] === 'repeat-mean');
+    for (const row of rows) {
+      expect(Math.abs(Number(row['median_noise_ceiling_test']) - 0.75)).toBeLessThan(0.08);
+      expect(row['p']).toBe('0.01');
+      expect(row['p_family']).toBe(row['region'] === 'all voxels' ? 'NaN' : '0.01');
+    }
+  });
+
+  it('draws the same resamples for two readouts of the same images, so that their replicates are a paired comparison', async () => {
+    const inputs = await fitted(PROBLEM);
+    const other = await fitted({ ...PROBLEM, seed: 'other brain' });
+    const [one, two] = [await score(inputs), await score(other)];
+    const index = (ran: Ran): { resampling: string; replicateScores: string[]; repeatMean: RegionJson[] } => ran.output.json('scores.json');
+    expect(index(two).resampling).toBe(index(one).resampling);
+    expect(index(await score(inputs, { ...QUICK, bootstrap: 100 })).resampling).not.toBe(index(one).resampling);
+    const replicates = readNpy(one.output.path('region_replicates.npy'));
+    expect(replicates.shape).toEqual([200, 4, 5]);
+    expect(index(one).replicateScores).toEqual(['r', 'r2', 'r2_over_nc', 'mean_r', 'pooled_r2_over_nc']);
+    const left = Float64Array.from({ length: 200 }, (_, b) => (replicates.data as Float32Array)[(b * 4 + 1) * 5] as number);
+    const { low, high } = region(one.scores.repeatMean, 'left').r;
+    const found = percentileInterval(left, 0.95);
+    expect(found[0]).toBeCloseTo(low, 5);
+    expect(found[1]).toBeCloseTo(high, 5);
+  });
+
+  it('takes ncsnr from training images alone when told to', async () => {
+    const ran = await score(await fitted(PROBLEM), { ...QUICK, ncsnr: 'training' });
+    // 300 training images: NC = 0.75 within its sampling error of about 0.02
+    expect(Math.abs(region(ran.scores.repeatMean, 'all voxels').ceiling - 0.75)).toBeLessThan(0.05);
+    expect(region(ran.scores.repeatMean, 'all voxels').ceiling).not.toBe(0.75);
+  });
+
+  it('rejects no more voxels by Benjamini and Yekutieli than by Benjamini and Hochberg', async () => {
+    const inputs = await fitted({ ...PROBLEM, ncsnr: 0.15, seed: 'weak' });
+    const q = async (correction: string): Promise<number[]> => csvRows(await score(inputs, { ...QUICK, correction }), 'voxels.csv').map((row) => Number(row['q']));
+    const [hochberg, yekutieli] = [await q('bh'), await q('by')];
+    hochberg.forEach((value, v) => { if (!Number.isNaN(value)) expect(yekutieli[v]).toBeGreaterThanOrEqual(value); });
+    expect(yekutieli.filter((value, v) => value > (hochberg[v] as number)).length).toBeGreaterThan(0);
+  });
+
   it('leaves intervals and p values undefined when neither is asked for', async () => {
     const { scores } = await score(await fitted(PROBLEM), { bootstrap: 0, permutations: 0 });
     expect(region(scores.repeatMean, 'all voxels')).toMatchObject({ r: { low: null, high: null }, significant: null });
@@ -143,7 +196,7 @@ describe('evaluate', () => {
     const inputs = await fitted(PROBLEM);
     const [one, two] = [await score(inputs), await score(inputs)];
     for (const { name } of one.output.files) expect(readFileSync(two.output.path(name)).equals(readFileSync(one.output.path(name))), name).toBe(true);
-    expect(one.output.files.map((file) => file.name)).toEqual(['noise-ceiling.svg', 'prediction_images.npy', 'predictions.npy', 'report.json', 'rois.csv', 'scores.json', 'scores.svg', 'voxels.csv']);
+    expect(one.output.files.map((file) => file.name)).toEqual(['noise-ceiling.svg', 'prediction_images.npy', 'predictions.npy', 'region_replicates.npy', 'report.json', 'rois.csv', 'scores.json', 'scores.svg', 'voxels.csv']);
   });
 
   it('scores shuffled training responses at about 0', async () => {
@@ -182,25 +235,6 @@ describe('evaluate', () => {
 });
 
 describe('parts of an evaluation', () => {
-  it('give the p of an explicit permutation loop with a correlation computed anew each time', () => {
-    const random = new Random('p');
-    const [rows, columns] = [25, 4];
-    const x = Float32Array.from({ length: rows * columns }, () => random.normal());
-    const y = x.map((value, at) => (at % columns === 3 ? 2 : 0.4 * (at % columns) * value + random.normal()));
-    const r = pearsonColumns(x, y, columns);
-    const { p, medians } = permuteRows(x, y, r, 49, new Random('shuffle'));
-    const replay = new Random('shuffle');
-    const nulls: number[][] = Array.from({ length: columns }, () => []);
-    for (let k = 0; k < 49; k += 1) {
-      const order = replay.permutation(rows);
-      const shuffled = Float32Array.from({ length: rows * columns }, (_, at) => y[(order[Math.floor(at / columns)] as number) * columns + (at % columns)] as number);
-      pearsonColumns(x, shuffled, columns).forEach((value, j) => nulls[j]?.push(value));
-    }
-    r.forEach((value, j) => expect(p[j]).toBe(permutationP(value, nulls[j] as number[])));
-    expect(p[3]).toBeNaN();
-    expect(medians).toHaveLength(49);
-  });
-
   it('draw all regions while they fit into one figure, and the unions of their sets when there are more than 20', () => {
     const rois = (count: number): Roi[] => Array.from({ length: count }, (_, i) => ({ set: `set${i % 3}`, label: i < 3 ? null : i, name: `area ${i}`, voxels: [i] }));
     expect(roisDrawn(rois(20))).toHaveLength(20);
@@ -212,5 +246,8 @@ describe('parts of an evaluation', () => {
     const scores = { r: f(0.1, 0.5, NaN, 0.9), r2: f(0.01, 0.25, NaN, 0.81), ceiling: f(0.5, 0.5, 0.5, 0.01), normalised: f(0.02, 0.5, NaN, NaN), determination: f(0, 0, 0, 0), baseline: f(0, 0, 0, 0), rows: 5 };
     const found = scoreRegion({ name: 'x', voxels: [0, 1, 2, 3] }, scores, 0.05, undefined, f());
     expect([found.r.median, found.r.undefined, found.normalised.median, found.normalised.undefined, found.belowCeiling]).toEqual([0.5, 1, 0.26, 2, 1]);
+    expect(found.meanR.value).toBeCloseTo(0.5, 15);
+    // a voxel with a low ceiling counts here, one without a defined r does not
+    expect(found.pooled.value).toBeCloseTo(((0.1 + 0.5 + 0.9) / (2 * Math.sqrt(0.5) + Math.sqrt(0.01))) ** 2, 12);
   });
 });

@@ -100,8 +100,8 @@ describe('readout.ridge', () => {
     expect(fitWarnings(counted, 100)).toEqual(['6 of 100 voxels chose the largest alpha (100): the best one may lie outside the grid.']);
   });
 
-  it('refuses a test image among the training rows as a leak', async () => {
-    await expect(fit({ ...PROBLEM, leak: 30 }, {})).rejects.toMatchObject({ code: 'E_LEAK', message: 'image 30 (nsdId) is held out and in the training rows' });
+  it('refuses a split in which an image is both training and test image', async () => {
+    await expect(fit({ ...PROBLEM, leak: 30 }, {})).rejects.toMatchObject({ code: 'E_LEAK', message: 'image 30 stands twice in the split' });
   });
 
   it('refuses a shared image among the training rows, whatever part the split gives it', async () => {

@@ -75,8 +75,8 @@ export function writeTinyModel(folder: string, options: TinyOptions): TinyModel 
   const firstTest = options.images - options.testImages;
   const weights = normals(WIDTH * VOXELS);
   const intercept = normals(VOXELS);
-  const fit: Pick<FitFile, 'backbone' | 'featureCount' | 'voxelCount' | 'layers' | 'rois' | 'trainingImages'> = {
-    backbone: digest, featureCount: WIDTH, voxelCount: VOXELS, layers, trainingImages: [...nsdIds.slice(0, firstTest), ...(options.leaked ?? [])],
+  const fit: Pick<FitFile, 'backbone' | 'featureCount' | 'voxelCount' | 'layers' | 'rois' | 'trainingImages' | 'trainingPhotographs'> = {
+    backbone: digest, featureCount: WIDTH, voxelCount: VOXELS, layers, trainingImages: [...nsdIds.slice(0, firstTest), ...(options.leaked ?? [])], trainingPhotographs: [],
     rois: [{ set: 'left', label: null, name: 'left', voxels: [0, 1] }, { set: 'right', label: null, name: 'right', voxels: [2, 3] }],
   };
   writeFileSync(file('readout', READOUT_FILES.index), JSON.stringify(fit));

@@ -16,11 +16,15 @@ export interface StageRun {
   readonly metrics: Readonly<Record<string, number>>;
 }
 
-/** @param memoFolder shared by runs that should see each other's memo entries */
-export async function runStage(definition: StageDefinition, given: object, folder: string, memoFolder: string, services: Services, signal = new AbortController().signal): Promise<StageRun> {
+/**
+ * @param memoFolder shared by runs that should see each other's memo entries
+ * @param inputs artifacts by port
+ */
+export async function runStage(definition: StageDefinition, given: object, folder: string, memoFolder: string, services: Services, signal = new AbortController().signal, inputs: Readonly<Record<string, ArtifactReader>> = {}): Promise<StageRun> {
   const defaults: Record<string, unknown> = {};
   for (const [name, schema] of Object.entries(definition.params.properties)) if ('default' in schema) defaults[name] = schema['default'];
   const adopted = new Map<string, string>();
+  for (const input of Object.values(inputs)) for (const file of input.files) adopted.set(file.digest, input.path(file.name));
   const produced: JsonValue[] = [];
   const metrics: Record<string, number> = {};
   const writer = (root: string): ArtifactWriter => ({
@@ -51,7 +55,7 @@ export async function runStage(definition: StageDefinition, given: object, folde
   };
   const context = {
     params: { ...defaults, ...given },
-    inputs: {},
+    inputs,
     outputs: Object.fromEntries(Object.keys(definition.outputs).map((name) => [name, writer(join(folder, name))])),
     externals: new Map(),
     get random(): Random {
@@ -79,17 +83,20 @@ export async function runStage(definition: StageDefinition, given: object, folde
   const where = (output: string): string => join(folder, output);
   return {
     produced, metrics, folder: where,
-    reader: (output) => {
-      const files = filesIn(where(output));
-      return {
-        type: definition.outputs[output]?.type ?? '', digest: '' as Digest, restricted: false, files,
-        has: (name) => files.some((file) => file.name === name),
-        file: (name) => files.find((file) => file.name === name) as ArtifactFile,
-        path: (name) => join(where(output), name),
-        text: (name) => readFileSync(join(where(output), name), 'utf8'),
-        json: (name) => JSON.parse(readFileSync(join(where(output), name), 'utf8')) as never,
-      };
-    },
+    reader: (output) => folderReader(where(output), definition.outputs[output]?.type),
+  };
+}
+
+/** A folder as an artifact. */
+export function folderReader(root: string, type = ''): ArtifactReader {
+  const files = filesIn(root);
+  return {
+    type, digest: '' as Digest, restricted: false, files,
+    has: (name) => files.some((file) => file.name === name),
+    file: (name) => files.find((file) => file.name === name) as ArtifactFile,
+    path: (name) => join(root, name),
+    text: (name) => readFileSync(join(root, name), 'utf8'),
+    json: (name) => JSON.parse(readFileSync(join(root, name), 'utf8')) as never,
   };
 }
 
