@@ -26,6 +26,7 @@ export const STAGE_MODULES: Readonly<Record<string, StageModule>> = {
   evaluate: module(() => import('./evaluate/stage.js')),
   dream: module(() => import('./dream/stage.js')),
   'prior.train': module(() => import('./prior-train/stage.js')),
+  'dream.guided': module(() => import('./dream-guided/stage.js')),
   attribute: module(() => import('./attribute/stage.js')),
   'truth.features': module(() => import('./truth-features/stage.js')),
   'truth.attribute': module(() => import('./truth-attribute/stage.js')),
