@@ -25,7 +25,7 @@ export default defineStage({
     {
       ...SHARED_PARAMS,
       steps: Type.Integer({ minimum: 1, maximum: 100_000, default: 64, description: 'steps from noise to picture' }),
-      guidance: Type.Number({ minimum: 0, default: 0.04, description: 'push of the guide, root mean square, in units of the step’s noise' }),
+      guidance: Type.Number({ minimum: 0, default: 0.03, description: 'push of the guide, root mean square, in units of the step’s noise' }),
       highest_noise: Type.Number({ exclusiveMinimum: 0, default: 1, description: 'noise of the first step, standard deviation, pixels in [0, 1]; within what the prior was trained with' }),
       lowest_noise: Type.Number({ exclusiveMinimum: 0, default: 0.025, description: 'noise of the last step; likewise' }),
       churn: Type.Number({ minimum: 0, maximum: 1, default: 0.5, description: 'share of fresh noise: 0 none, 1 as much as a step takes away' }),
