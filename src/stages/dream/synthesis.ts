@@ -42,7 +42,7 @@ export const Target = Type.Object(
 export const OBJECTIVE_TEXT = [
   'The objective is the mean over the voxels of a region of the predicted response, in z units of the voxels, optionally minus `weight` times the mean over other regions. The readout is folded into one template per layer, so a step costs one forward and backward pass of the backbone.',
   'A `window` makes the objective local: the template of every layer is multiplied by g = exp(−((x−½)² + (y−½)²)/(2·window²)), scaled to mean 1, so that what lies outside counts less. A region’s mean is driven most by parts of its preferred object repeated all over the image; under a window by one object in the middle.',
-  'Reported: predicted response of the whole objective, without the window, to the finished dream (8-bit, without transformation), its percentile among the predicted responses to all natural images, and what was seen at every step.',
+  'Reported: predicted response of the whole objective, without the window, to the finished dream (8-bit, without transformation), its percentile among the predicted responses to all natural images, and what was seen at every step. With `candidates` the best of several starting points by that prediction are kept: the percentile is then one of a chosen few, and only a second model or the true brain can judge them.',
   '`blind.png` holds all dreams shuffled and numbered, without captions; `blind-key.json` says which number was a dream of what. Give the first to somebody who has not seen the report, ask them to sort the numbers by target, and compare with the second.',
 ] as const;
 
@@ -50,13 +50,14 @@ export const OBJECTIVE_TEXT = [
 export const SHARED_PARAMS = {
   targets: Type.Array(Target, { minItems: 1, description: 'what to dream of' }),
   images: Type.Integer({ minimum: 1, maximum: 64, default: 4, description: 'dreams per target, from different starting points' }),
+  candidates: Type.Optional(Type.Integer({ minimum: 1, maximum: 256, description: 'starting points per target, of which the `images` with the largest predicted response are kept (default: as many as images)' })),
   window: Type.Number({ minimum: 0, default: 0, description: 'standard deviation of the window, in sides of the image; 0: none, the whole image counts alike' }),
 } as const;
 
 export const DREAMS_OUTPUT = { type: 'Dreams', description: 'PNGs, arrays and predicted responses', publish: ['*.png', '*.svg', 'dreams.json', 'blind-key.json'] } as const;
 
 export interface SynthesisContext {
-  readonly params: { readonly targets: readonly Static<typeof Target>[]; readonly images: number; readonly window: number };
+  readonly params: { readonly targets: readonly Static<typeof Target>[]; readonly images: number; readonly candidates?: number; readonly window: number };
   readonly inputs: { readonly readout: ArtifactReader; readonly features: ArtifactReader };
   readonly outputs: { readonly dreams: ArtifactWriter };
   readonly services: { readonly tensor: TensorService };
@@ -87,6 +88,8 @@ export async function synthesize(context: SynthesisContext, backbone: Backbone, 
   requireOwnBackbone(readout, backbone);
   requireOwnFeatures(readout, features);
   requireOwnNames(params.targets);
+  const candidates = params.candidates ?? params.images;
+  if (candidates < params.images) throw new PipelineError('E_DATA', 'fewer dreams are made than are to be kept', { facts: { expected: `at least ${params.images} candidates`, found: candidates }, hint: 'Raise candidates, or leave it out.' });
   const targets = params.targets.map((target): DreamTarget => ({ name: target.name, ...objectiveOf(target, `target "${target.name}"`) }));
   const size = backbone.preprocessing.size;
   const pixels = 3 * size * size;
@@ -98,7 +101,7 @@ export async function synthesize(context: SynthesisContext, backbone: Backbone, 
   try {
     const entries: DreamEntry[] = [];
     const items: (BlindItem & { readonly caption: string })[] = [];
-    const groups = Math.ceil(params.images / BATCH);
+    const groups = Math.ceil(candidates / BATCH);
     for (const [t, target] of targets.entries()) {
       const fold = folds[t] as FoldedReadout;
       const predicted = natural[t] as Float64Array;
@@ -106,29 +109,29 @@ export async function synthesize(context: SynthesisContext, backbone: Backbone, 
       const naturalMax = predicted.reduce((most, x) => Math.max(most, x), -Infinity);
       const templates = templateFeeds(fold.templates, readout.layers);
       const local = templateFeeds(windowTemplates(fold.templates, readout.layers, params.window), readout.layers);
-      const streams = Array.from({ length: params.images }, (_, i) => random.fork(target.name).fork(i));
-      const responses: number[] = [];
+      const streams = Array.from({ length: candidates }, (_, i) => random.fork(target.name).fork(i));
+      const all: Candidate[] = [];
       for (let group = 0; group < groups; group += 1) {
         const made = await make(
           program, local, streams.slice(group * BATCH, (group + 1) * BATCH),
           (step, response) => context.progress((t * groups + group) * steps + step, targets.length * groups * steps, `${target.name} ${(response + fold.intercept).toFixed(2)}`),
           signal,
         );
-        writer.append(made.images);
-        const pictures = made.curves.map((_, b) => planesToPixels(made.images.subarray(b * pixels, (b + 1) * pixels), size, size));
+        const images = made.curves.map((_, b) => made.images.subarray(b * pixels, (b + 1) * pixels));
+        const pictures = images.map((image) => planesToPixels(image, size, size));
         const shown = await respond(program, templates, pictures, size, fold.intercept);
-        for (const [b, rgb] of pictures.entries()) {
-          const file = `${target.name}-${group * BATCH + b + 1}.png`;
-          outputs.dreams.write(file, await encodePng(rgb, size, size, 3));
-          const response = shown[b] as number;
-          const percentile = percentileOfScore(predicted, response);
-          const curve = (made.curves[b] as readonly number[]).map((x) => x + fold.intercept);
-          entries.push({ target: target.name, file, row: entries.length, response, percentile, naturalMean, naturalMax, curve });
-          items.push({ target: target.name, file, pixels: rgb, caption: `${target.name} ${response.toFixed(2)} p${percentile.toFixed(1)}` });
-          responses.push(response);
-        }
+        made.curves.forEach((curve, b) => all.push({ image: images[b] as Float32Array, rgb: pictures[b] as Uint8Array, response: shown[b] as number, curve: curve.map((x) => x + fold.intercept) }));
       }
-      context.metric(`response.${target.name}`, mean(responses));
+      const kept = largestResponses(all, params.images);
+      for (const [i, { image, rgb, response, curve }] of kept.entries()) {
+        const file = `${target.name}-${i + 1}.png`;
+        const percentile = percentileOfScore(predicted, response);
+        writer.append(image);
+        outputs.dreams.write(file, await encodePng(rgb, size, size, 3));
+        entries.push({ target: target.name, file, row: entries.length, response, percentile, naturalMean, naturalMax, curve });
+        items.push({ target: target.name, file, pixels: rgb, caption: `${target.name} ${response.toFixed(2)} p${percentile.toFixed(1)}` });
+      }
+      context.metric(`response.${target.name}`, mean(kept.map(({ response }) => response)));
     }
     writer.close();
     outputs.dreams.write('contact.png', await contactSheet(items, size, params.images));
@@ -142,6 +145,20 @@ export async function synthesize(context: SynthesisContext, backbone: Backbone, 
     writer.abandon();
     await program.dispose();
   }
+}
+
+interface Candidate {
+  /** float32 [3, size, size] */
+  readonly image: Float32Array;
+  readonly rgb: Uint8Array;
+  readonly response: number;
+  readonly curve: readonly number[];
+}
+
+/** The best `count`, in the order of their starting points; of equals the first. */
+function largestResponses(candidates: readonly Candidate[], count: number): readonly Candidate[] {
+  const best = candidates.map((_, i) => i).sort((a, b) => (candidates[b] as Candidate).response - (candidates[a] as Candidate).response || a - b).slice(0, count);
+  return best.sort((a, b) => a - b).map((i) => candidates[i] as Candidate);
 }
 
 /** Errors: E_DATA for two targets of one name: their pictures would have the same files. */

@@ -82,6 +82,15 @@ describe('dream', () => {
     expect(entry?.response).toBeLessThan(readDreams(none.output).entries[0]?.response ?? NaN);
   });
 
+  it('keeps the candidates with the largest predicted response, in the order of their starting points', async () => {
+    const all = readDreams((await ascend({ images: 6 })).output).entries.map(({ response }) => response);
+    const best = await ascend({ images: 2, candidates: 6 });
+    const expected = [...all].sort((a, b) => b - a).slice(0, 2);
+    expect(readDreams(best.output).entries.map(({ response }) => response)).toEqual(all.filter((response) => expected.includes(response)));
+    expect(readNpy(best.output.path('dreams.npy')).shape).toEqual([2, 3, SIZE, SIZE]);
+    await expect(ascend({ images: 3, candidates: 2 })).rejects.toMatchObject({ code: 'E_DATA', message: 'fewer dreams are made than are to be kept' });
+  });
+
   it('shuffles the blind sheet by the seed, with every dream under one number of the key', async () => {
     const { output } = await ascend({ targets: [{ name: 'l', roi: 'left' }, { name: 'r', roi: 'right' }], images: 5, steps: 1 });
     const { targets, pictures: numbered } = output.json<BlindKey>('blind-key.json');
