@@ -12,14 +12,16 @@ import { trainingStep } from '../../graph/training.js';
 import { writeBackbone, type Preprocessing } from '../artifacts/backbone.js';
 import { CELL_CLASSES, CELL_GRID, readLabelledImages } from '../artifacts/labelled-images.js';
 import { defineStage } from '../define.js';
-import { Augmenter } from './augment.js';
+import { Augmenter, type Batch } from './augment.js';
 import { CONV_LAYERS, HEAD, IMAGE_CLASSES, imageLogits, initialWeights, loss, network } from './network.js';
-import { FEEDS, train } from './train.js';
+import { train } from './train.js';
 
 /** the model sees (x − ½)/¼. @source reference recipe, section 3 */
 const MEAN = [0.5, 0.5, 0.5] as const;
 const STD = [0.25, 0.25, 0.25] as const;
 const INPUT = 'input';
+/** names of the training graph's own inputs */
+const FEEDS = { images: 'images', imageTargets: 'imageTargets', cellTargets: 'cellTargets' } as const;
 /** Adam as the recipe has it */
 const BETA1 = 0.9;
 const BETA2 = 0.98;
@@ -74,7 +76,7 @@ export default defineStage({
     if (params.epochs > 0) {
       const step = trainingStep(lossGraph(params.batch, weights, params.cell_weight), { loss: 'loss', parameters: [...weights.keys()], beta1: BETA1, beta2: BETA2 });
       const program = await services.tensor.compile(encodeModel(step.graph), { label: 'training step' });
-      const trained = await train(program, step, augmenter, training, random.fork('order'), { epochs: params.epochs, batch: params.batch, learningRate: params.learning_rate, warmup: params.warmup }, context);
+      const trained = await train(program, step, (indices, t) => feedsOf(augmenter.batch(indices, t), params.batch), training, random.fork('order'), { epochs: params.epochs, batch: params.batch, learningRate: params.learning_rate, warmup: params.warmup }, context);
       await program.dispose();
       losses = trained.losses;
       weights = new Map(step.layout.map((slot) => [slot.name, tensor('float32', slot.shape, trained.weights.slice(slot.offset, slot.offset + slot.size))]));
@@ -108,6 +110,14 @@ function lossGraph(batch: number, weights: ReadonlyMap<string, Tensor>, cellWeig
   const cells = network(builder, normalise(builder, images), weights);
   builder.output('loss', loss(builder, cells, imageTargets, cellTargets, cellWeight));
   return builder.build();
+}
+
+function feedsOf(batch: Batch, count: number): Record<string, Tensor> {
+  return {
+    [FEEDS.images]: tensor('float32', [count, 3, SIZE, SIZE], batch.images),
+    [FEEDS.imageTargets]: tensor('float32', [count, IMAGE_CLASSES.length], batch.imageTargets),
+    [FEEDS.cellTargets]: tensor('float32', [count, CELL_CLASSES.length, CELL_GRID, CELL_GRID], batch.cellTargets),
+  };
 }
 
 function normalise(builder: GraphBuilder, images: Parameters<typeof div>[1]): ReturnType<typeof div> {

@@ -7,7 +7,6 @@ import { tensor, type Tensor } from '../../core/tensor.js';
 import type { TensorProgram } from '../../core/tensor-service.js';
 import { readNpy, writeNpy } from '../../formats/npy.js';
 import { STEP_INPUTS, STEP_OUTPUTS, type TrainingStep } from '../../graph/training.js';
-import type { Augmenter, Batch } from './augment.js';
 
 export interface TrainOptions {
   readonly epochs: number;
@@ -16,8 +15,8 @@ export interface TrainOptions {
   readonly warmup: number;
 }
 
-/** names of the training graph's own inputs */
-export const FEEDS = { images: 'images', imageTargets: 'imageTargets', cellTargets: 'cellTargets' } as const;
+/** What the training graph is fed beside weights and moments: the batch made of these pictures, with random numbers of its own for every step. */
+export type Feeds = (indices: Int32Array, step: number) => Readonly<Record<string, Tensor>>;
 
 /**
  * rate(t) = η·min(1, (t+1)/warmup)·½(1 + cos(π·t/T)), t = 0 … T−1 over the whole run.
@@ -35,7 +34,7 @@ export function learningRate(step: number, total: number, options: Pick<TrainOpt
 export async function train(
   program: TensorProgram,
   step: TrainingStep,
-  augmenter: Augmenter,
+  feedsOf: Feeds,
   indices: Int32Array,
   random: Random,
   options: TrainOptions,
@@ -52,14 +51,14 @@ export async function train(
   const losses = [...(resumed?.losses ?? [])];
   for (let epoch = resumed?.epoch ?? 0; epoch < epochs; epoch += 1) {
     const order = random.fork(`epoch ${epoch}`).permutation(indices.length);
-    const batchAt = (k: number): Batch => augmenter.batch(Int32Array.from(order.subarray(k * batch, (k + 1) * batch), (i) => indices[i] as number), epoch * perEpoch + k);
+    const batchAt = (k: number): Readonly<Record<string, Tensor>> => feedsOf(Int32Array.from(order.subarray(k * batch, (k + 1) * batch), (i) => indices[i] as number), epoch * perEpoch + k);
     let sum = 0;
     let next = batchAt(0);
     for (let k = 0; k < perEpoch; k += 1) {
       context.signal.throwIfAborted();
       const t = epoch * perEpoch + k;
       const running = program.run({
-        ...feedsOf(next, batch, augmenter.size),
+        ...next,
         [STEP_INPUTS.parameters]: tensor('float32', [size], state.parameters),
         [STEP_INPUTS.moment1]: tensor('float32', [size], state.moment1),
         [STEP_INPUTS.moment2]: tensor('float32', [size], state.moment2),
@@ -86,18 +85,6 @@ export async function train(
     if (epoch + 1 < epochs) writeCheckpoint(context.checkpoint, epoch + 1, state, losses);
   }
   return { weights: state.parameters, losses };
-}
-
-function feedsOf(batch: Batch, count: number, size: number): Record<string, Tensor> {
-  const classes = batch.imageTargets.length / count;
-  const cells = batch.cellTargets.length / count;
-  const kinds = classes + 1; // every image class, and background
-  const side = Math.sqrt(cells / kinds);
-  return {
-    [FEEDS.images]: tensor('float32', [count, 3, size, size], batch.images),
-    [FEEDS.imageTargets]: tensor('float32', [count, classes], batch.imageTargets),
-    [FEEDS.cellTargets]: tensor('float32', [count, kinds, side, side], batch.cellTargets),
-  };
 }
 
 interface State {

@@ -154,6 +154,7 @@ export async function runOn(definition: StageDefinition, params: object, inputs:
     random: new Random('stage'),
     services: { tensor: tensorService },
     resources: definition.resources,
+    checkpoint: `${to}.checkpoint`,
     signal: new AbortController().signal,
     progress: (done: number, total: number) => progress.push([done, total]),
     log: () => undefined,
