@@ -6,7 +6,7 @@ export function stageReference(manifests) {
   const parts = [
     '# Stage types',
     'This page is generated from the stage definitions by the build. Do not edit it.',
-    'A stage is an entry under `stages:` of a pipeline file; its `type` is one of these. Inputs are references such as `${stages.voxels}`; an edge joins an output and an input of the same artifact type.',
+    'A stage is an entry under `stages:` of a pipeline file; its `type` is one of these. Inputs are references such as `${stages.voxels}`; an edge joins an output and an input of the same artifact type. An input marked *many* (`Scores…`) takes any number of artifacts: one reference, a list, or a map of names to references ([pipeline-file.md](pipeline-file.md#many-at-once)).',
     table(['type', 'what it does', 'inputs', 'outputs'], sorted.map((one) => [`[\`${one.type}\`](#${anchor(one.type)})`, one.summary, types(one.inputs), types(one.outputs)])),
     ...sorted.map(section),
   ];
@@ -34,7 +34,7 @@ function section(manifest) {
 function ports(inputs, none) {
   const entries = Object.entries(inputs);
   if (entries.length === 0) return none;
-  return table(['input', 'artifact', '', 'meaning'], entries.map(([name, port]) => [code(name), code(port.type), port.optional ? 'optional' : 'required', port.description]));
+  return table(['input', 'artifact', '', 'meaning'], entries.map(([name, port]) => [code(name), code(port.type), `${port.optional ? 'optional' : 'required'}${port.many ? ', many' : ''}`, port.description]));
 }
 
 function outputTable(outputs) {
@@ -83,7 +83,7 @@ function rangeText(property) {
 }
 
 function types(named) {
-  return Object.values(named).map(({ type, optional }) => `${type}${optional ? '?' : ''}`).join(', ') || 'none';
+  return Object.values(named).map(({ type, optional, many }) => `${type}${many ? '…' : ''}${optional ? '?' : ''}`).join(', ') || 'none';
 }
 
 function anchor(type) {

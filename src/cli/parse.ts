@@ -1,6 +1,7 @@
 /** Turns arguments into an invocation with commander, built from the command table. Everything wrong is a usage error with the nearest valid name. */
 import { Command, CommanderError, Option } from 'commander';
 import { PipelineError } from '../core/errors.js';
+import { splitSelectors } from '../engine/stage-selector.js';
 import { suggestion } from '../engine/suggest.js';
 import { COMMANDS, findCommand, GLOBAL_OPTIONS, type CommandSpec, type OptionSpec } from './command-table.js';
 import { usage } from './help-text.js';
@@ -112,7 +113,7 @@ function typedOptions(raw: Record<string, unknown>, env: NodeJS.ProcessEnv): Opt
     repair: raw['repair'] === true,
     dryRun: raw['dryRun'] === true,
     set: (raw['set'] as readonly string[] | undefined) ?? [],
-    force: (text('force') ?? '').split(',').filter((name) => name !== ''),
+    force: splitSelectors(text('force') ?? ''),
     cacheMode: (text('cacheMode') as Options['cacheMode'] | undefined) ?? 'read-write',
     ...(cacheDir === undefined ? {} : { cacheDir }),
     ...(color === undefined ? {} : { color }),

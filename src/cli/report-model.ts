@@ -64,7 +64,7 @@ async function reportStage(outcome: StageOutcome, source: Source): Promise<Repor
     word: word ?? 'blocked',
     params,
     metrics,
-    after: [...new Set(Object.values(inputs).flat().map((reference) => reference.slice(0, reference.indexOf('.'))))],
+    after: [...new Set(Object.values(inputs).flat().map((reference) => reference.slice(0, reference.lastIndexOf('.'))))],
     ...(key === undefined ? {} : { key }),
     ...(durationMs === undefined ? {} : { durationMs }),
     ...(reason === undefined || !noted ? {} : { note: reason }),

@@ -36,7 +36,7 @@ export interface Style {
   yellow(text: string): string;
   blue(text: string): string;
   /** one character before the word of a stage */
-  symbol(word: StageWord | 'started' | 'running' | 'warning' | 'stopping'): string;
+  symbol(word: StageWord | 'started' | 'running' | 'summary' | 'warning' | 'stopping'): string;
   readonly arrow: string;
 }
 
@@ -48,6 +48,7 @@ const SYMBOLS: Readonly<Record<Parameters<Style['symbol']>[0], readonly [unicode
   blocked: ['■', '#'],
   started: ['▸', '>'],
   running: ['…', '.'],
+  summary: ['=', '='],
   warning: ['!', '!'],
   stopping: ['■', '#'],
 };

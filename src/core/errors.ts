@@ -30,6 +30,7 @@ export const ERROR_CODES = {
   E_MISSING_INPUT: 3,
   E_INPUT_TYPE: 3,
   E_CYCLE: 3,
+  E_MATRIX: 3,
   E_EXPRESSION: 3,
   // outside files
   E_EXTERNAL_MISSING: 3,

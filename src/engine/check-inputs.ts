@@ -22,12 +22,13 @@ export async function checkInputs(node: StageWithProducers, keyed: KeyedStage, c
   const broken = new Set<FinalStage>();
   const artifacts: Artifact[] = [];
   for (const [port, bindings] of Object.entries(node.stage.inputs)) {
-    for (const [i, { stage, output }] of bindings.entries()) {
-      const artifact = outputOf(node.producers, stage, output);
-      if (artifact === undefined || artifact.digest !== keyed.material.inputs[port]?.[i]) return { broken: [], stale: true };
+    for (const [i, binding] of bindings.entries()) {
+      const artifact = outputOf(node, binding);
+      const keyedContent = keyed.material.inputs[port]?.[i];
+      if (artifact === undefined || artifact.digest !== (typeof keyedContent === 'object' ? keyedContent.digest : keyedContent)) return { broken: [], stale: true };
       artifacts.push(artifact);
       if (await isWhole(artifact, store)) continue;
-      for (const producer of node.producers) if (producer.stage.name === stage) broken.add(producer);
+      broken.add(node.producers.get(binding.stage) as FinalStage);
     }
   }
   await assertUnchanged(node.stage.name, outsideFiles(artifacts, contents), digests);

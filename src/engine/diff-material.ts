@@ -4,6 +4,7 @@
 import type { JsonObject, JsonValue } from '../core/json.js';
 import { canonicalDigest, compareUtf8 } from './canonical.js';
 import { isDigest } from '../core/digest.js';
+import { coordinatesText, type Coordinates } from './coordinates.js';
 import type { KeyMaterial } from './record.js';
 
 export type ChangeCode = 'version' | 'code' | 'params' | 'inputs' | 'externals' | 'services' | 'seed' | 'type' | 'format';
@@ -29,12 +30,16 @@ export function diffMaterial(before: KeyMaterial, after: KeyMaterial): Change[] 
   return changes.sort((a, b) => compareUtf8(a.path, b.path));
 }
 
-function compare(before: JsonValue | undefined, after: JsonValue | undefined, path: readonly string[], changes: Change[]): void {
+function compare(was: JsonValue | undefined, is: JsonValue | undefined, path: readonly string[], changes: Change[]): void {
+  // Artifacts at a port that takes many are told apart by their labels, not by where they stand in the list.
+  const labelled = isLabelled(was) || isLabelled(is);
+  const before = labelled ? byLabels(was) : was;
+  const after = labelled ? byLabels(is) : is;
   if (isMap(before) && isMap(after)) {
     for (const key of new Set([...Object.keys(before), ...Object.keys(after)])) {
       const inBefore = Object.hasOwn(before, key) ? before[key] : undefined;
       const inAfter = Object.hasOwn(after, key) ? after[key] : undefined;
-      compare(inBefore, inAfter, [...path, key], changes);
+      compare(inBefore, inAfter, labelled ? [...path.slice(0, -1), `${path.at(-1) as string}${key}`] : [...path, key], changes);
     }
     return;
   }
@@ -48,6 +53,17 @@ function compare(before: JsonValue | undefined, after: JsonValue | undefined, pa
     ...(after === undefined ? {} : { after }),
     text: describe(place, before, after),
   });
+}
+
+function isLabelled(value: JsonValue | undefined): value is readonly JsonObject[] {
+  return Array.isArray(value) && value.length > 0 && value.every((item) => isMap(item) && isMap(item['labels']) && typeof item['digest'] === 'string' && isDigest(item['digest']));
+}
+
+/** `[name=own,sessions=4]` → digest */
+function byLabels(value: JsonValue | undefined): JsonValue | undefined {
+  if (value === undefined) return {};
+  if (!isLabelled(value)) return value;
+  return Object.fromEntries(value.map(({ labels, digest }) => [`[${coordinatesText(labels as Coordinates)}]`, digest as string]));
 }
 
 /** Equal exactly when the key cannot tell them apart. */

@@ -68,7 +68,10 @@ export async function execute(plan: Plan, options: ExecuteOptions): Promise<RunS
 interface Node extends FinalStage {
   readonly stage: PlannedStage;
   readonly index: number;
-  readonly producers: readonly Node[];
+  readonly producers: ReadonlyMap<string, Node>;
+  /** the producers in a row, and which of them was found not ready when last looked at */
+  readonly needed: readonly Node[];
+  waitsFor: number;
   readonly dependents: Node[];
   state: 'waiting' | 'moving' | 'final';
   /** it has to run even if the store has its key: its objects were found damaged */
@@ -133,7 +136,7 @@ class Execution {
 
   #startIfReady(node: Node): void {
     if (node.state !== 'waiting' || this.#stoppedBy !== undefined) return;
-    if (!node.producers.every((producer) => producer.state === 'final' && producer.outputs !== undefined)) return;
+    if (!isReady(node)) return;
     node.state = 'moving';
     this.#moving += 1;
     void this.#move(node).finally(() => this.#rest());
@@ -268,7 +271,7 @@ class Execution {
     }
     node.state = 'waiting';
     for (const producer of broken) this.#startIfReady(producer);
-    const failed = node.producers.find(({ state, outputs }) => state === 'final' && outputs === undefined);
+    const failed = node.needed.find(({ state, outputs }) => state === 'final' && outputs === undefined);
     if (failed === undefined) this.#startIfReady(node); // a producer may have been repaired meanwhile
     else this.#block(node, failed.stage.name);
   }
@@ -323,12 +326,24 @@ function nodesOf(plan: Plan): Node[] {
   const byName = new Map<string, Node>();
   return plan.stages.map((stage, index) => {
     const names = new Set(stage.skipped === undefined ? Object.values(stage.inputs).flatMap((bindings) => bindings.map((binding) => binding.stage)) : []);
-    const producers = [...names].map((name) => byName.get(name) as Node);
-    const node: Node = { stage, index, producers, dependents: [], state: 'waiting', repairing: false, repairs: 0, started: false };
-    for (const producer of producers) producer.dependents.push(node);
+    const producers = new Map([...names].map((name) => [name, byName.get(name) as Node]));
+    const needed = [...producers.values()];
+    const node: Node = { stage, index, producers, needed, waitsFor: 0, dependents: [], state: 'waiting', repairing: false, repairs: 0, started: false };
+    for (const producer of needed) producer.dependents.push(node);
     byName.set(stage.name, node);
     return node;
   });
+}
+
+/** Asked each time that a producer ends: going on from the one that was missing makes that linear for a stage that gathers thousands. */
+function isReady(node: Node): boolean {
+  const { needed } = node;
+  for (let looked = 0; looked < needed.length; looked += 1) {
+    const { state, outputs } = needed[node.waitsFor] as Node;
+    if (state !== 'final' || outputs === undefined) return false;
+    node.waitsFor = (node.waitsFor + 1) % needed.length;
+  }
+  return true;
 }
 
 function allRestricted(outputs: Readonly<Record<string, Artifact>>): Record<string, Artifact> {

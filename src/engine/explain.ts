@@ -2,14 +2,13 @@
  * Why a stage would run, or would not: its key material now against the last one of the same stage of the same file, leaf by leaf. Where
  * something before it will run, its own inputs are not known yet, and only the other leaves are compared.
  */
-import { PipelineError } from '../core/errors.js';
 import { diffMaterial, type Change } from './diff-material.js';
 import { ExternalDigests } from './external-digests.js';
 import { keyMaterial } from './key-material.js';
 import type { Plan, PlannedStage } from './plan.js';
 import type { KeyMaterial, StageKey } from './record.js';
 import { knownExternals, planStatus, type StageStatus, type StatusOptions } from './status.js';
-import { suggestion } from './suggest.js';
+import { selectOne } from './stage-selector.js';
 import { Past, type Reason } from './why.js';
 
 export interface Explanation extends StageStatus {
@@ -17,22 +16,21 @@ export interface Explanation extends StageStatus {
   readonly changes: readonly Change[];
   /** what it was compared with; null if there is nothing of this type */
   readonly against: Reason['against'];
-  /** stages before it that will or may run: with them its inputs may change */
+  /** stages before it that will or may run */
   readonly undecided: readonly string[];
 }
 
-/** Errors: E_UNKNOWN_STAGE_NAME with the nearest name, and those of planStatus. */
+/** `stageName`: of a stage with a matrix, a selector that means one instance. Errors: E_UNKNOWN_STAGE_NAME with the nearest name, E_USAGE, and those of planStatus. */
 export async function explainStage(plan: Plan, stageName: string, options: StatusOptions): Promise<Explanation> {
-  const stage = plan.stages.find(({ name }) => name === stageName);
-  if (stage === undefined) throw unknownStage(plan, stageName);
+  const stage = selectOne(plan.stages, stageName, plan.name);
   const statuses = await planStatus(plan, options);
   const byName = new Map(statuses.map((status) => [status.stage, status]));
-  const status = byName.get(stageName) as StageStatus;
+  const status = byName.get(stage.name) as StageStatus;
   const past = new Past(plan.file, options.store);
-  if (status.answer === 'maybe') return explainOpen(stage, status, byName, past, options);
+  if (status.answer === 'maybe') return explainOpen(stage, status, past, options);
   const none = { changes: [], against: null, undecided: [] };
   if (status.answer !== 'run' || status.key === undefined || status.material === undefined) return { ...status, ...none };
-  const reason = await compareWithPast(past, stageName, status.key, status.material);
+  const reason = await compareWithPast(past, stage.name, status.key, status.material);
   return { ...status, why: reason.text, changes: reason.changes, against: reason.against, undecided: [] };
 }
 
@@ -41,9 +39,8 @@ async function compareWithPast(past: Past, stage: string, key: StageKey, materia
   return reason.against === null ? past.nearest(material) : reason;
 }
 
-async function explainOpen(stage: PlannedStage, status: StageStatus, byName: ReadonlyMap<string, StageStatus>, past: Past, options: StatusOptions): Promise<Explanation> {
-  const producers = new Set(Object.values(stage.inputs).flatMap((bindings) => bindings.map((binding) => binding.stage)));
-  const undecided = [...producers].filter((name) => byName.get(name)?.answer !== 'hit');
+async function explainOpen(stage: PlannedStage, status: StageStatus, past: Past, options: StatusOptions): Promise<Explanation> {
+  const undecided = status.after ?? [];
   const before = await past.lastMaterial(stage.name);
   if (before === undefined) return { ...status, changes: [], against: null, undecided };
   const digests = await ExternalDigests.open(options.store.directory);
@@ -52,12 +49,4 @@ async function explainOpen(stage: PlannedStage, status: StageStatus, byName: Rea
   const known = { inputs: before.material.inputs, externals: typeof externals === 'string' ? before.material.externals : externals };
   const changes = diffMaterial(before.material, keyMaterial(stage, known, options.registry));
   return { ...status, changes, against: before.against, undecided };
-}
-
-export function unknownStage(plan: Plan, name: string): PipelineError {
-  const names = plan.stages.map((stage) => stage.name);
-  return new PipelineError('E_UNKNOWN_STAGE_NAME', `"${name}" is not a stage of "${plan.name}"`, {
-    facts: { expected: `one of ${names.length} stages`, found: `"${name}"`, file: plan.file },
-    hint: suggestion(name, names, `Choose one of: ${names.join(', ')}.`),
-  });
 }

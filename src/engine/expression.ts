@@ -1,5 +1,5 @@
 /**
- * The grammar of `${…}`: text → tree. Literals, paths (`params.a.b`, `env.X`), + - * / %, comparisons, && || !, ??, ?:, parentheses and the
+ * The grammar of `${…}`: text → tree. Literals, paths (`params.a.b`, `env.X`, `matrix.axis`), + - * / %, comparisons, && || !, ??, ?:, parentheses and the
  * functions min, max, round. Deliberately no more: no assignment, no indexing by computed names, no methods, nothing of JavaScript's
  * semantics. Length and depth are capped, so a hostile file costs no more than a friendly one. Where a tree came from is told by
  * `place(offset, length)`; this file knows no YAML and no pipeline.
@@ -22,14 +22,14 @@ export type Expression =
   | { readonly kind: 'choice'; readonly condition: Expression; readonly yes: Expression; readonly no: Expression; readonly span: SourceSpan }
   | { readonly kind: 'call'; readonly name: FunctionName; readonly operands: readonly Expression[]; readonly span: SourceSpan };
 
-export type PathRoot = 'params' | 'env';
+export type PathRoot = 'params' | 'env' | 'matrix';
 export type BinaryOperator = keyof typeof BINDING;
 export type FunctionName = (typeof FUNCTION_NAMES)[number];
 export type PlaceOf = (offset: number, length: number) => SourceSpan;
 
 export const FUNCTION_NAMES = ['min', 'max', 'round'] as const;
 const BINDING = { '??': 1, '||': 2, '&&': 3, '==': 4, '!=': 4, '<': 5, '<=': 5, '>': 5, '>=': 5, '+': 6, '-': 6, '*': 7, '/': 7, '%': 7 } as const;
-const ROOTS: readonly string[] = ['params', 'env'];
+const ROOTS: readonly string[] = ['params', 'env', 'matrix'];
 
 export const MAX_EXPRESSION_LENGTH = 2000;
 const MAX_EXPRESSION_DEPTH = 64;
@@ -133,8 +133,8 @@ class Parser {
     if (!ROOTS.includes(token.text)) {
       const stages = token.text === 'stages';
       throw new PipelineError(stages ? 'E_EXPRESSION' : 'E_UNKNOWN_REFERENCE', stages ? 'outputs of stages cannot be used inside a value' : `"${token.text}" is not known in an expression`, {
-        facts: { expected: 'params.NAME or env.NAME', found: token.text },
-        hint: stages ? 'connect the stage under inputs:, as port: ${stages.NAME}' : suggestion(token.text, ['params', 'env', ...FUNCTION_NAMES], ''),
+        facts: { expected: 'params.NAME, env.NAME or matrix.AXIS', found: token.text },
+        hint: stages ? 'connect the stage under inputs:, as port: ${stages.NAME}' : suggestion(token.text, [...ROOTS, ...FUNCTION_NAMES], ''),
         span,
       });
     }
@@ -150,6 +150,7 @@ class Parser {
     }
     if (names.length === 0) throw this.#error(`"${token.text}" alone is not a value`, token.at, token.text.length, `write ${token.text}.NAME`, {});
     if (token.text === 'env' && names.length > 1) throw this.#error(`environment variables have no parts`, token.at, end - token.at, 'write env.NAME', {});
+    if (token.text === 'matrix' && names.length > 1) throw this.#error('coordinates have no parts', token.at, end - token.at, 'write matrix.AXIS', {});
     return { kind: 'path', root: token.text as PathRoot, names, span: this.place(token.at, end - token.at) };
   }
 

@@ -1,9 +1,9 @@
 /** The key of a stage whose inputs are final: lists and digests its outside files, joins the contents of its inputs. */
-import type { Digest } from '../core/digest.js';
 import type { ExternalDigests } from './external-digests.js';
 import { stageKey } from './key.js';
 import { keyMaterial } from './key-material.js';
-import { outputOf, type KeyedStage, type RunContents, type StageWithProducers } from './run-state.js';
+import type { InputContents } from './record.js';
+import { inputsOf, isMany, type KeyedStage, type RunContents, type StageWithProducers } from './run-state.js';
 import type { StageRegistry } from './stage.js';
 import { digestExternals, externalContents, listExternals, type DigestOptions } from './stage-externals.js';
 
@@ -23,11 +23,10 @@ export async function findKey(
 }
 
 /** Port → contents in the order of the edges. */
-export function inputDigests({ stage, producers }: StageWithProducers): Record<string, readonly Digest[]> {
-  return Object.fromEntries(
-    Object.entries(stage.inputs).map(([port, bindings]) => [
-      port,
-      bindings.flatMap(({ stage: name, output }) => outputOf(producers, name, output)?.digest ?? []),
-    ]),
-  );
+export function inputDigests(node: StageWithProducers): Record<string, InputContents> {
+  const contents = Object.entries(inputsOf(node)).map(([port, input]): [string, InputContents] => [
+    port,
+    isMany(input) ? input.map(({ labels, artifact }) => ({ labels, digest: artifact.digest })) : [input.digest],
+  ]);
+  return Object.fromEntries(contents);
 }

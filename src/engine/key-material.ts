@@ -5,12 +5,12 @@
 import type { Digest } from '../core/digest.js';
 import type { JsonObject } from '../core/json.js';
 import type { PlannedStage } from './plan.js';
-import type { KeyMaterial } from './record.js';
+import type { InputContents, KeyMaterial } from './record.js';
 import { externalParameters } from './external-parameters.js';
 import type { StageManifest, StageRegistry } from './stage.js';
 
 export interface Contents {
-  readonly inputs: Readonly<Record<string, readonly Digest[]>>;
+  readonly inputs: Readonly<Record<string, InputContents>>;
   readonly externals: Readonly<Record<string, Digest>>;
 }
 

@@ -76,9 +76,14 @@ function checkPath(root: MapNode, path: readonly string[], argument: string): vo
     if (!stages.has(second)) fail(`stage "${second}" is not in the pipeline`, suggestion(second, [...stages.keys()], 'check the name of the stage'), 'E_UNKNOWN_STAGE_NAME');
     if ((field === 'seed' || field === 'when') && rest.length === 0) return;
     if ((field === 'params' || field === 'resources') && rest.length > 0) return;
-    const settable = ['params.NAME', 'resources.NAME', 'seed', 'when'];
+    if (field === 'matrix' && rest.length === 1) {
+      const axes = mapOf(mapOf(stages.get(second)?.value).get('matrix')?.value);
+      if (!axes.has(rest[0] as string)) fail(`"${rest[0] as string}" is not an axis of stage "${second}"`, suggestion(rest[0] as string, [...axes.keys()], `stage "${second}" has no matrix`));
+      return;
+    }
+    const settable = ['params.NAME', 'resources.NAME', 'matrix.AXIS', 'seed', 'when'];
     const known = STAGE_FIELDS.find((name) => name === field);
-    fail(`"${path.join('.')}" cannot be set`, known === undefined && field !== undefined ? suggestion(field, ['params', 'resources', 'seed', 'when'], '') : `use one of: ${settable.map((name) => `stages.${second}.${name}`).join(', ')}`);
+    fail(`"${path.join('.')}" cannot be set`, known === undefined && field !== undefined ? suggestion(field, ['params', 'resources', 'matrix', 'seed', 'when'], '') : `use one of: ${settable.map((name) => `stages.${second}.${name}`).join(', ')}`);
   }
   if (params.has(head)) fail(`"${path.join('.')}" cannot be set`, `did you mean "params.${path.join('.')}"?`);
   if (stages.has(head)) fail(`"${path.join('.')}" cannot be set`, `did you mean "stages.${path.join('.')}"?`);

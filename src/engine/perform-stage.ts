@@ -15,7 +15,7 @@ import { stageSeed } from './key.js';
 import type { PlannedStage } from './plan.js';
 import type { WorkerPool } from './pool.js';
 import type { StageRecord } from './record.js';
-import { holdRestricted, inputsOf, type KeyedStage, type RunContents, type StageWithProducers } from './run-state.js';
+import { artifactsOf, holdRestricted, inputsOf, type KeyedStage, type RunContents, type StageInput, type StageWithProducers } from './run-state.js';
 import { runStage } from './run-stage.js';
 import type { StageRegistry, StageResources } from './stage.js';
 import { areUnchanged, assertUnchanged } from './stage-externals.js';
@@ -51,7 +51,7 @@ export async function performStage(node: StageToPerform, keyed: KeyedStage, cont
   const { stage } = node;
   const began = performance.now();
   const inputs = inputsOf(node);
-  const outside = outsideFiles(Object.values(inputs), contents);
+  const outside = outsideFiles(artifactsOf(inputs), contents);
   const read = [...keyed.externals, ...outside];
   const staging = await store.createStaging(stage.name);
   let result: StageResult | undefined;
@@ -112,7 +112,7 @@ async function discardCheckpoints(base: string, own: string | undefined): Promis
 }
 
 /** What shows restricted data is restricted, whatever the stage says. */
-function seal(stage: PlannedStage, inputs: Readonly<Record<string, Artifact>>, result: StageResult): Record<string, Artifact> {
+function seal(stage: PlannedStage, inputs: Readonly<Record<string, StageInput>>, result: StageResult): Record<string, Artifact> {
   const inherited = holdRestricted(inputs);
   return Object.fromEntries(
     Object.entries(result.outputs).map(([port, made]) => {

@@ -16,6 +16,8 @@ export interface StageEntry {
   readonly type: string;
   readonly typeSpan: SourceSpan;
   readonly when?: SourceNode;
+  /** axis → values, and `exclude`, `include`; absent: the stage is one */
+  readonly matrix?: ReadonlyMap<string, MapEntry>;
   readonly seed?: SourceNode;
   readonly inputs: ReadonlyMap<string, MapEntry>;
   readonly params: ReadonlyMap<string, MapEntry>;
@@ -32,11 +34,13 @@ export interface PipelineFile {
 }
 
 export const PIPELINE_FIELDS = ['name', 'description', 'seed', 'env', 'params', 'stages'] as const;
-export const STAGE_FIELDS = ['type', 'when', 'inputs', 'params', 'resources', 'seed'] as const;
+export const STAGE_FIELDS = ['type', 'when', 'matrix', 'inputs', 'params', 'resources', 'seed'] as const;
 /** Also the name of folders under results/, hence the narrow alphabet. */
 export const NAME_PATTERN = '^[A-Za-z][A-Za-z0-9_-]{0,63}$';
 /** Names that expressions can reach: a hyphen would be a minus there. */
 export const PARAM_NAME_PATTERN = '^[A-Za-z_][A-Za-z0-9_]{0,63}$';
+/** The label of sources that an input lists by name. */
+export const NAME_LABEL = 'name';
 export const ENV_NAME_PATTERN = '^[A-Za-z_][A-Za-z0-9_]{0,127}$';
 
 const EMPTY: ReadonlyMap<string, MapEntry> = new Map();
@@ -132,6 +136,15 @@ class Reader {
     return EMPTY;
   }
 
+  matrix(node: SourceNode, where: string): ReadonlyMap<string, MapEntry> {
+    const axes = this.map(node, `"matrix" of ${where}`);
+    for (const { key, keySpan } of axes.values()) {
+      if (!this.checkName(key, PARAM_NAME_PATTERN, 'name of an axis', keySpan) || key !== NAME_LABEL) continue;
+      this.diagnostics.error('E_BAD_NAME', `"${NAME_LABEL}" cannot be the name of an axis`, { facts: { expected: 'another name: this one labels the sources that an input lists by name' }, hint: 'choose another name', span: keySpan });
+    }
+    return axes;
+  }
+
   stages(node: SourceNode): StageEntry[] {
     const entries = this.map(node, 'stages');
     if (entries.size === 0 && (node.kind === 'map' || (node.kind === 'scalar' && node.value === null))) this.diagnostics.error('E_MISSING_FIELD', '"stages" holds no stage', { hint: 'add at least one stage', span: node.span });
@@ -150,11 +163,13 @@ class Reader {
     const field = (key: 'inputs' | 'params' | 'resources'): ReadonlyMap<string, MapEntry> => this.map(value.entries.get(key)?.value, `"${key}" of ${where}`);
     const when = value.entries.get('when')?.value;
     const seed = value.entries.get('seed')?.value;
+    const matrix = value.entries.get('matrix');
     return {
       name, span,
       type: type === undefined ? '' : this.text(type, `type of ${where}`),
       typeSpan: type?.span ?? span,
       ...(when === undefined ? {} : { when }),
+      ...(matrix === undefined ? {} : { matrix: this.matrix(matrix.value, where) }),
       ...(seed === undefined ? {} : { seed }),
       inputs: field('inputs'), params: field('params'), resources: field('resources'),
     };

@@ -2,6 +2,7 @@
 import type { JsonObject } from '../core/json.js';
 import type { SourceSpan } from '../core/source-span.js';
 import type { Digest } from '../core/digest.js';
+import type { Coordinates } from './coordinates.js';
 import type { StageManifest, StageResources } from './stage.js';
 
 /** One typed edge. */
@@ -10,14 +11,20 @@ export interface InputBinding {
   readonly stage: string;
   readonly output: string;
   readonly span: SourceSpan;
+  /** at a port that takes many: what tells this artifact from the others there */
+  readonly labels?: Coordinates;
 }
 
+/** A stage of the file that has no matrix, or one instance of one that has. */
 export interface PlannedStage {
+  /** as in the file; of an instance `voxels[seed=101,sessions=4]` */
   readonly name: string;
+  /** of an instance: where it stands in the matrix; empty otherwise */
+  readonly coordinates: Coordinates;
   readonly manifest: StageManifest;
   /** resolved and validated, defaults filled; x-external parameters hold absolute paths */
   readonly params: JsonObject;
-  /** port → edges; an unconnected optional port is absent */
+  /** port → edges: one, or at a port that takes many those to what was not skipped, in the canonical order of their labels; an unconnected optional port is absent */
   readonly inputs: Readonly<Record<string, readonly InputBinding[]>>;
   /** set when `when:` is false, or when a required input comes from a skipped stage */
   readonly skipped?: string;

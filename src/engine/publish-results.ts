@@ -1,5 +1,5 @@
 /**
- * Copies what people want to look at out of the store: `results/<pipeline>/<run>/<stage>/<output>/<name>`, with the report of the run, and a
+ * Copies what people want to look at out of the store: `results/<pipeline>/<run>/<stage>/<output>/<name>` (of an instance `<stage>/<coordinates>/<output>/<name>`), with the report of the run, and a
  * pointer `latest` to the last run that succeeded. Copies (reflinks where the file system has them), never hard links: a picture that
  * somebody edits must not change the cache. A run that changed nothing copies nothing. Must not know how a report is made.
  */
@@ -11,6 +11,7 @@ import type { ArtifactFile } from './artifact.js';
 import { checkFileName } from './artifact-name.js';
 import { outsidePath } from './artifact-reader.js';
 import { sortedJson } from './canonical.js';
+import { stagePath } from './coordinates.js';
 import { pointedRun, pointToRun } from './latest-run.js';
 import type { Plan } from './plan.js';
 import { publishedFiles } from './published-files.js';
@@ -96,7 +97,7 @@ function copiesIn(target: string, plan: Plan, { outputs }: RunSummary): Copy[] {
     const made = outputs.get(stage) ?? {};
     return publishedFiles(manifest, made).map(({ output, file }) => {
       checkFileName(file.name);
-      return { file, named: { stage, output, name: file.name, path: join(target, stage, output, file.name), restricted: made[output]?.restricted === true } };
+      return { file, named: { stage, output, name: file.name, path: join(target, stagePath(stage), output, file.name), restricted: made[output]?.restricted === true } };
     });
   });
 }

@@ -6,10 +6,13 @@
 import type { JsonObject, JsonValue } from '../core/json.js';
 import { ENV_NAME_PATTERN, NAME_PATTERN, PARAM_NAME_PATTERN } from './pipeline-file.js';
 import { isObject, schemaOf } from './schema-words.js';
-import type { StageManifest } from './stage.js';
-import { REFERENCE_PATTERN } from './stage-inputs.js';
+import type { InputPort, StageManifest } from './stage.js';
+import { REFERENCE_PATTERN } from './stage-reference.js';
 import { MEMORY_PATTERN, TIME_PATTERN } from './stage-resources.js';
 
+const COORDINATE: JsonObject = { type: ['string', 'number', 'boolean'] };
+const COORDINATES: JsonObject = { type: 'object', minProperties: 1, additionalProperties: COORDINATE };
+const REFERENCE: JsonObject = { type: 'string', pattern: REFERENCE_PATTERN };
 const EXPRESSION: JsonObject = { type: 'string', pattern: '\\$\\{' };
 
 /** @param manifests in any order; the schema lists them sorted by type, so that the same types give the same bytes */
@@ -52,8 +55,15 @@ function stageSchema(manifests: readonly StageManifest[]): JsonObject {
         // a union of constants rather than an enum: editors then show the summary of each type
         anyOf: manifests.map((manifest) => ({ const: manifest.type, description: manifest.summary })),
       },
+      matrix: {
+        type: 'object',
+        description: 'Axis → values: the stage stands for one instance a point of their product, ${matrix.AXIS} is the value of an instance. `exclude` removes points, `include` adds some.',
+        propertyNames: { pattern: PARAM_NAME_PATTERN },
+        properties: { exclude: orExpression({ type: 'array', items: COORDINATES, description: 'Points to leave out; an axis that is not named stands for all its values.' }), include: orExpression({ type: 'array', items: COORDINATES, description: 'Points to add, with a value on every axis.' }) },
+        additionalProperties: orExpression({ type: 'array', minItems: 1, items: COORDINATE }),
+      },
       when: { anyOf: [{ type: 'boolean' }, EXPRESSION], description: 'The stage is skipped where this is false, e.g. ${params.nsd == \'\'}.' },
-      inputs: { type: 'object', description: 'Port: ${stages.NAME} or ${stages.NAME.OUTPUT}.' },
+      inputs: { type: 'object', description: 'Port: ${stages.NAME} or ${stages.NAME.OUTPUT}, one instance as ${stages.NAME[axis=value].OUTPUT}; at a port that takes many also a list, or a map of names to references.' },
       params: { type: 'object', description: 'Parameters of the stage.' },
       seed: orExpression({ type: 'integer', description: 'Seed of this stage instead of the pipeline\'s.' }),
       resources: {
@@ -93,9 +103,16 @@ function inputsSchema(manifest: StageManifest): JsonObject {
   return {
     type: 'object',
     additionalProperties: false,
-    properties: Object.fromEntries(ports.map(([name, port]) => [name, { type: 'string', pattern: REFERENCE_PATTERN, description: `${port.type}${port.optional === true ? ' (optional)' : ''}: ${port.description}` }])),
+    properties: Object.fromEntries(ports.map(([name, port]) => [name, portSchema(port)])),
     required: ports.filter(([, port]) => port.optional !== true).map(([name]) => name),
   };
+}
+
+function portSchema(port: InputPort): JsonObject {
+  const marks = [...(port.optional === true ? ['optional'] : []), ...(port.many === true ? ['many'] : [])];
+  const description = `${port.type}${marks.length === 0 ? '' : ` (${marks.join(', ')})`}: ${port.description}`;
+  if (port.many !== true) return { ...REFERENCE, description };
+  return { description, anyOf: [REFERENCE, { type: 'array', minItems: 1, items: REFERENCE }, { type: 'object', minProperties: 1, additionalProperties: REFERENCE }] };
 }
 
 function paramsSchema(manifest: StageManifest): JsonObject {

@@ -2,10 +2,20 @@
 import type { Digest } from '../core/digest.js';
 import type { JsonObject } from '../core/json.js';
 import type { Artifact } from './artifact.js';
+import type { Labels } from './stage.js';
 
 declare const keyBrand: unique symbol;
 /** sha256 of the canonical encoding of a stage's key material. */
 export type StageKey = string & { readonly [keyBrand]: 'key' };
+
+/** An artifact at a port that takes many: the stage sees its labels, so they are in the key; the name of the stage that made it is not. */
+export interface LabelledDigest {
+  readonly labels: Labels;
+  readonly digest: Digest;
+}
+
+/** The contents at one port: the digest of the artifact, as a list of one, or those of many in the canonical order of their labels. */
+export type InputContents = readonly Digest[] | readonly LabelledDigest[];
 
 /** Everything that determines a stage's result, and nothing else. Each field says why it is in; docs/cache-key.md says what is out. */
 export interface KeyMaterial {
@@ -18,8 +28,8 @@ export interface KeyMaterial {
   readonly code: Digest | null;
   /** resolved, defaults filled; parameters marked x-external are absent: their content is under `externals` */
   readonly params: JsonObject;
-  /** port → artifact digests in order: content, not upstream keys, so an upstream rerun with the same bytes stops there */
-  readonly inputs: Readonly<Record<string, readonly Digest[]>>;
+  /** port → artifact digests: content, not upstream keys, so an upstream rerun with the same bytes stops there */
+  readonly inputs: Readonly<Record<string, InputContents>>;
   /** logical name → content digest */
   readonly externals: Readonly<Record<string, Digest>>;
   /** service → numeric family */

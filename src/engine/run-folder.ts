@@ -1,12 +1,13 @@
 /**
  * The folder of a run: `run.json` (the record), `events.ndjson` (what happened, one JSON a line with its number, appended as it happens),
- * `materials.ndjson` (the key material of every stage that was not restored: what `explain` compares with), `logs/<stage>.log`.
+ * `materials.ndjson` (the key material of every stage that was not restored: what `explain` compares with), `logs/<stage>.log` (of an instance `logs/<stage>/<coordinates>.log`).
  * A line that a crash has torn is left out when reading; nothing else in the store depends on this folder.
  */
 import { randomInt } from 'node:crypto';
 import { closeSync, mkdirSync, openSync, renameSync, writeFileSync, writeSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { sortedJson } from './canonical.js';
+import { stagePath } from './coordinates.js';
 import type { RunEvent } from './events.js';
 import type { KeyMaterial, StageKey } from './record.js';
 import type { RunRecord } from './run-record.js';
@@ -63,8 +64,9 @@ export class RunFolder {
   log(stage: string, text: string): void {
     let file = this.#logs.get(stage);
     if (file === undefined) {
-      mkdirSync(join(this.path, 'logs'), { recursive: true });
-      file = openSync(join(this.path, 'logs', `${stage}.log`), 'a');
+      const path = join(this.path, logOf(stage));
+      mkdirSync(dirname(path), { recursive: true });
+      file = openSync(path, 'a');
       this.#logs.set(stage, file);
     }
     writeSync(file, `${text}\n`);
@@ -95,6 +97,11 @@ export class RunFolder {
     if (this.#materials !== undefined) closeSync(this.#materials);
     closeSync(this.#events);
   }
+}
+
+/** Where the log of a stage lies in the folder of its run. */
+export function logOf(stage: string): string {
+  return join('logs', `${stagePath(stage)}.log`);
 }
 
 function textOf(record: RunRecord): string {

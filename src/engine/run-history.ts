@@ -76,7 +76,8 @@ export function readMaterials(storeDirectory: string, id: string): MaterialLine[
   return readLines(join(runFolderOf(storeDirectory, id), MATERIALS_FILE)).filter((line) => isPlainObject(line['material'])) as unknown as MaterialLine[];
 }
 
-function tryRun(storeDirectory: string, id: string): RunRecord | undefined {
+/** undefined if there is none, or it cannot be read. */
+export function tryRun(storeDirectory: string, id: string): RunRecord | undefined {
   try {
     const data: unknown = JSON.parse(readFileSync(join(runFolderOf(storeDirectory, id), RUN_FILE), 'utf8'));
     if (!isPlainObject(data) || data['format'] !== 1 || data['id'] !== id || !Array.isArray(data['stages'])) return undefined;

@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import type { Digest } from '../core/digest.js';
 import type { SerializedError } from '../core/errors.js';
 import type { Artifact } from './artifact.js';
+import { baseName } from './coordinates.js';
 import type { RunEvent, RunEventListener, StageWord } from './events.js';
 import { gitState, hardware, softwareVersions, type GitState } from './machine.js';
 import type { Plan, PlannedStage } from './plan.js';
@@ -213,7 +214,7 @@ function openFolder(store: Store): [id: string, folder: RunFolder | undefined] {
 
 function outcomeOf(stage: PlannedStage): Mutable<StageOutcome> {
   const inputs = Object.fromEntries(Object.entries(stage.inputs).map(([port, bindings]) => [port, bindings.map((binding) => `${binding.stage}.${binding.output}`)]));
-  return { name: stage.name, type: stage.manifest.type, version: stage.manifest.version, params: stage.params, inputs, metrics: {}, outputs: {} };
+  return { name: stage.name, ...(stage.name === baseName(stage.name) ? {} : { coordinates: stage.coordinates }), type: stage.manifest.type, version: stage.manifest.version, params: stage.params, inputs, metrics: {}, outputs: {} };
 }
 
 function summaryOf(artifact: Artifact): OutputSummary {

@@ -5,6 +5,7 @@
 import type { Digest } from '../core/digest.js';
 import type { SerializedError } from '../core/errors.js';
 import type { JsonObject } from '../core/json.js';
+import type { Coordinates } from './coordinates.js';
 import type { StageWord } from './events.js';
 import type { GitState, Hardware } from './machine.js';
 import type { StageKey } from './record.js';
@@ -23,6 +24,8 @@ export interface OutputSummary {
 
 export interface StageOutcome {
   readonly name: string;
+  /** of an instance of a matrix */
+  readonly coordinates?: Coordinates;
   readonly type: string;
   readonly version: number;
   readonly params: JsonObject;

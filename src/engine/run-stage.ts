@@ -9,7 +9,8 @@ import { FileLocator, StoredArtifact } from './artifact-reader.js';
 import { StagingWriter } from './artifact-writer.js';
 import { Checkpoint } from './checkpoint.js';
 import { memoFor } from './stage-memo.js';
-import type { StageContext, StageDefinition } from './stage.js';
+import { isMany } from './run-state.js';
+import type { ArtifactReader, LabelledArtifact, StageContext, StageDefinition } from './stage.js';
 import type { Store } from './store/store.js';
 import type { MadeOutput, StageJob, StageResult, StageSignal } from './worker-protocol.js';
 
@@ -40,7 +41,7 @@ export async function runStage(definition: StageDefinition, job: StageJob, host:
 
   const context: StageContext<never> = {
     params: job.params as never,
-    inputs: Object.fromEntries(Object.entries(job.inputs).map(([port, artifact]) => [port, new StoredArtifact(artifact, locator)])),
+    inputs: readersOf(definition, job, locator) as never,
     outputs: Object.fromEntries(writers),
     externals: new Map(job.externals.map(({ name, path }) => [name, path])),
     get random(): Random {
@@ -83,6 +84,16 @@ export async function runStage(definition: StageDefinition, job: StageJob, host:
     checkpoint?.release();
     throw error;
   }
+}
+
+/** Port → reader, or, where the port takes many, a list of labelled readers: empty if nothing is connected. */
+function readersOf(definition: StageDefinition, job: StageJob, locator: FileLocator): Record<string, ArtifactReader | readonly LabelledArtifact[]> {
+  const readers: Record<string, ArtifactReader | readonly LabelledArtifact[]> = {};
+  for (const [port, { many }] of Object.entries(definition.inputs)) if (many === true) readers[port] = [];
+  for (const [port, input] of Object.entries(job.inputs)) {
+    readers[port] = isMany(input) ? input.map(({ labels, artifact }) => ({ labels, artifact: new StoredArtifact(artifact, locator) })) : new StoredArtifact(input, locator);
+  }
+  return readers;
 }
 
 /** A manifest that is older than the code would put new bytes under old keys. */

@@ -1,15 +1,16 @@
 /**
- * What names mean in the expressions of one pipeline: its params and its allow-listed environment variables. Params may use one another; they
- * are put in order first, a cycle is an error. Resolving is done once per value: what a reference brings in is plain data from then on.
+ * What names mean in the expressions of one pipeline: its params, its allow-listed environment variables and, within a stage that has a matrix,
+ * the coordinates of the instance. Params may use one another; they are put in order first, a cycle is an error. Resolving is done once per
+ * value: what a reference brings in is plain data from then on.
  */
 import { PipelineError } from '../core/errors.js';
 import type { JsonObject, JsonValue } from '../core/json.js';
 import type { SourceSpan } from '../core/source-span.js';
+import type { Coordinates } from './coordinates.js';
 import type { Diagnostics } from './diagnostics.js';
 import { placeOf } from './diagnostics.js';
 import type { Expression } from './expression.js';
 import { pathsOf } from './expression-value.js';
-import { escapePointer } from './json-pointer.js';
 import type { Override } from './overrides.js';
 import type { PipelineFile } from './pipeline-file.js';
 import { kindOf, shownValue } from './source-node.js';
@@ -23,6 +24,22 @@ type PathExpression = Extract<Expression, { kind: 'path' }>;
 
 /** Lists that hold themselves twice, forty times over, would fill the memory. */
 const MAX_VALUES = 100_000;
+
+/** The same names, seen from one instance of a stage. */
+export interface StageScope {
+  /** see Scope.resolve */
+  resolve(node: SourceNode): JsonValue | undefined;
+  /** true once a value was asked for that depends on coordinates: until then all instances get the same */
+  readonly usesMatrix: boolean;
+}
+
+/** Where an expression stands. */
+interface Within {
+  readonly stage: string;
+  readonly coordinates: Coordinates;
+  readonly diagnostics: Diagnostics;
+  usesMatrix: boolean;
+}
 
 export class Scope {
   readonly #values = new Map<string, JsonValue>();
@@ -78,34 +95,42 @@ export class Scope {
     return Object.fromEntries([...this.#environmentRead].sort(([a], [b]) => (a < b ? -1 : 1)));
   }
 
-  /**
-   * The value of a located value. undefined: it could not be resolved, and that is reported, here or where its cause was. `spans` collects
-   * JSON pointer → place of everything below it.
-   */
-  resolve(node: SourceNode, pointer = '', spans?: Map<string, SourceSpan>): JsonValue | undefined {
-    spans?.set(pointer, node.span);
+  /** For the values of an instance; what is wrong with them goes to `diagnostics`. */
+  at(stage: string, coordinates: Coordinates, diagnostics: Diagnostics): StageScope {
+    const within: Within = { stage, coordinates, diagnostics, usesMatrix: false };
+    return {
+      resolve: (node) => this.resolve(node, within),
+      get usesMatrix() {
+        return within.usesMatrix;
+      },
+    };
+  }
+
+  /** The value of a located value. undefined: it could not be resolved, and that is reported, here or where its cause was. */
+  resolve(node: SourceNode, within?: Within): JsonValue | undefined {
+    const diagnostics = within?.diagnostics ?? this.diagnostics;
     if (node.kind === 'scalar') {
       const template = this.#template(node);
       if (template === undefined) return typeof node.value === 'string' && node.value.includes('${') ? undefined : node.value;
       const paths = template.parts.flatMap((part) => (typeof part === 'string' ? [] : pathsOf(part)));
-      const usable = paths.map((path) => this.#isKnown(path)).every(Boolean);
-      return usable ? this.diagnostics.attempt(node.span, () => expand(template, (path) => this.#lookup(path))) : undefined;
+      const usable = paths.map((path) => this.#isKnown(path, diagnostics, within)).every(Boolean);
+      return usable ? diagnostics.attempt(node.span, () => expand(template, (path) => this.#lookup(path, within))) : undefined;
     }
     let size = 1;
     let complete = true;
-    const add = (name: string | number, child: SourceNode): JsonValue | undefined => {
-      const value = this.resolve(child, `${pointer}/${escapePointer(String(name))}`, spans);
+    const add = (child: SourceNode): JsonValue | undefined => {
+      const value = this.resolve(child, within);
       if (value === undefined) complete = false;
       else size += typeof value === 'object' && value !== null ? this.#sizeOf(value) : 1;
       return value;
     };
     const value = node.kind === 'list'
-      ? node.items.map((item, index) => add(index, item) as JsonValue)
-      : Object.fromEntries([...node.entries.values()].map((entry) => [entry.key, add(entry.key, entry.value) as JsonValue]));
+      ? node.items.map((item) => add(item) as JsonValue)
+      : Object.fromEntries([...node.entries.values()].map((entry) => [entry.key, add(entry.value) as JsonValue]));
     if (!complete) return undefined;
     this.#sizes.set(value, size);
     if (size <= MAX_VALUES) return value;
-    this.diagnostics.error('E_OUT_OF_RANGE', 'the value is too large after its references are filled in', { facts: { expected: `at most ${MAX_VALUES} values`, found: size }, hint: 'keep large tables in files', span: node.span });
+    diagnostics.error('E_OUT_OF_RANGE', 'the value is too large after its references are filled in', { facts: { expected: `at most ${MAX_VALUES} values`, found: size }, hint: 'keep large tables in files', span: node.span });
     return undefined;
   }
 
@@ -140,26 +165,37 @@ export class Scope {
   }
 
   /** Reports a name that nothing has; false also, silently, for a param that could not be resolved: its own error is enough. */
-  #isKnown({ root, names, span }: PathExpression): boolean {
+  #isKnown({ root, names, span }: PathExpression, diagnostics: Diagnostics, within: Within | undefined): boolean {
     const [name] = names as [string];
+    if (root === 'matrix') {
+      if (within !== undefined) within.usesMatrix = true;
+      if (within !== undefined && Object.hasOwn(within.coordinates, name)) return true;
+      const axes = Object.keys(within?.coordinates ?? {});
+      diagnostics.error('E_UNKNOWN_REFERENCE', within === undefined ? `"matrix.${name}" is known in a stage with a matrix only` : `stage "${within.stage}" has no axis "${name}"`, {
+        hint: within === undefined ? 'use a param' : suggestion(name, axes, `add matrix: { ${name}: [ … ] } to the stage`),
+        span,
+      });
+      return false;
+    }
     if (root === 'params') {
       if (this.file.params.has(name)) return this.#values.has(name);
       const guess = nearest(name, this.file.params.keys());
       const hint = guess === undefined ? `add ${name} under params:` : `did you mean "params.${guess}"?`;
-      this.diagnostics.error('E_UNKNOWN_REFERENCE', `"params.${name}" is not among the params of the pipeline`, { hint, span });
+      diagnostics.error('E_UNKNOWN_REFERENCE', `"params.${name}" is not among the params of the pipeline`, { hint, span });
       return false;
     }
     if (this.file.env.includes(name)) return true;
     const guess = nearest(name, this.file.env);
-    this.diagnostics.error('E_UNKNOWN_REFERENCE', `environment variable "${name}" is not listed under env:`, {
+    diagnostics.error('E_UNKNOWN_REFERENCE', `environment variable "${name}" is not listed under env:`, {
       hint: guess === undefined ? `add ${name} to env: [${this.file.env.join(', ')}]` : `did you mean "${guess}"?`,
       span,
     });
     return false;
   }
 
-  #lookup({ root, names, span }: PathExpression): JsonValue {
+  #lookup({ root, names, span }: PathExpression, within: Within | undefined): JsonValue {
     const [name, ...rest] = names as [string, ...string[]];
+    if (root === 'matrix') return within?.coordinates[name] as JsonValue;
     if (root === 'env') {
       const value = Object.hasOwn(this.environment, name) ? (this.environment[name] ?? null) : null;
       this.#environmentRead.set(name, value);

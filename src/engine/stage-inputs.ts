@@ -1,68 +1,38 @@
 /**
- * Typed edges: what `inputs:` of a stage connects. A reference names a stage, or one output of it; an edge joins an output and a port of the
- * same artifact type. Everything wrong is reported with what would fit. Conditions (`when:`) play no part here.
+ * Typed edges between stages of the file: what `inputs:` of a stage connects. An edge joins an output and a port of the same artifact type.
+ * Everything wrong is reported with what would fit. Conditions (`when:`) and coordinates play no part here.
  */
-import type { SourceSpan } from '../core/source-span.js';
 import type { Diagnostics } from './diagnostics.js';
 import type { StageEntry } from './pipeline-file.js';
-import type { InputBinding } from './plan.js';
-import { describeNode, spanWithin } from './source-node.js';
-import type { MapEntry } from './source-node.js';
+import type { Producer, StageReference } from './stage-reference.js';
 import type { InputPort, StageManifest } from './stage.js';
 import { nearest, suggestion } from './suggest.js';
 
-export interface Producer {
-  readonly entry: StageEntry;
-  /** undefined when its type is unknown, which is reported elsewhere */
-  readonly manifest: StageManifest | undefined;
-}
-export interface StageReference {
-  readonly stage: string;
-  readonly output: string | undefined;
-  readonly span: SourceSpan;
+/** One stage at the other end of an input. */
+export interface Source {
+  readonly reference: StageReference;
+  readonly output: string;
 }
 
-export const REFERENCE_PATTERN = '^\\$\\{\\s*stages\\.([A-Za-z][A-Za-z0-9_-]*)(?:\\.([A-Za-z_][A-Za-z0-9_]*))?\\s*\\}$';
-const REFERENCE = new RegExp(REFERENCE_PATTERN);
-
-/** The reference that an input holds; undefined (reported) when it holds something else. */
-export function readReference(stage: string, input: MapEntry, stages: ReadonlyMap<string, Producer>, diagnostics: Diagnostics): StageReference | undefined {
-  const node = input.value;
-  const text = node.kind === 'scalar' && typeof node.value === 'string' ? node.value : undefined;
-  const found = text === undefined ? null : REFERENCE.exec(text);
-  if (node.kind !== 'scalar' || text === undefined || found === null) {
-    const bare = text?.trim().split('.', 1)[0] ?? '';
-    const likely = stages.has(bare) ? `\${stages.${text?.trim() as string}}` : '${stages.NAME}';
-    diagnostics.error('E_WRONG_TYPE', `input "${input.key}" of stage "${stage}" is not a reference to a stage`, {
-      facts: { expected: '${stages.NAME} or ${stages.NAME.OUTPUT}', found: describeNode(node) },
-      hint: node.kind === 'list' ? 'this port takes one artifact: give one reference' : `write "${likely}"`,
-      span: node.span,
-    });
-    return undefined;
-  }
-  const name = found[1] as string;
-  const span = spanWithin(node, 0, text.length);
-  if (stages.has(name)) return { stage: name, output: found[2], span };
-  diagnostics.error('E_UNKNOWN_REFERENCE', `stage "${name}" is not in the pipeline`, {
-    hint: suggestion(name, [...stages.keys()].filter((other) => other !== stage), 'check the name of the stage'),
-    span: spanWithin(node, text.indexOf(name, text.indexOf('stages.') + 'stages.'.length), name.length),
-  });
-  return undefined;
+/** A port and what it is connected to: one source, or at a port that takes many any number of them. */
+export interface Connection {
+  readonly port: string;
+  readonly many: boolean;
+  readonly sources: readonly Source[];
 }
 
-/** Checks the ports of one stage and gives its edges. A port whose edge is wrong is absent and reported. */
-export function bindInputs(
-  consumer: { readonly entry: StageEntry; readonly manifest: StageManifest },
-  references: ReadonlyMap<string, StageReference>,
+/** Checks the ports of one stage and gives its connections. A source that is wrong is absent and reported. */
+export function connectPorts(
+  entry: StageEntry,
+  manifest: StageManifest,
+  references: ReadonlyMap<string, readonly StageReference[]>,
   stages: ReadonlyMap<string, Producer>,
   diagnostics: Diagnostics,
-): Readonly<Record<string, readonly InputBinding[]>> {
-  const { entry, manifest } = consumer;
-  const bindings: Record<string, readonly InputBinding[]> = {};
+): readonly Connection[] {
+  const connections: Connection[] = [];
   const misspelt = new Set<string>();
   for (const input of entry.inputs.values()) {
-    const port = Object.hasOwn(manifest.inputs, input.key) ? manifest.inputs[input.key] : undefined;
-    const reference = references.get(input.key);
+    const port = portOf(manifest, input.key);
     if (port === undefined) {
       const guess = nearest(input.key, Object.keys(manifest.inputs));
       if (guess !== undefined) misspelt.add(guess);
@@ -71,10 +41,13 @@ export function bindInputs(
         hint: suggestion(input.key, Object.keys(manifest.inputs), 'remove it: this stage takes no input'),
         span: input.keySpan,
       });
-    } else if (reference !== undefined) {
-      const output = chooseOutput(entry.name, input.key, port, reference, stages, diagnostics);
-      if (output !== undefined) bindings[input.key] = [{ stage: reference.stage, output, span: reference.span }];
+      continue;
     }
+    const sources = (references.get(input.key) ?? []).flatMap((reference) => {
+      const output = chooseOutput(entry.name, input.key, port, reference, stages, diagnostics);
+      return output === undefined ? [] : [{ reference, output }];
+    });
+    if (sources.length > 0) connections.push({ port: input.key, many: port.many === true, sources });
   }
   for (const [name, port] of Object.entries(manifest.inputs)) {
     // a misspelt port is one mistake, not two
@@ -86,7 +59,11 @@ export function bindInputs(
       span: entry.span,
     });
   }
-  return bindings;
+  return connections;
+}
+
+export function portOf(manifest: StageManifest, name: string): InputPort | undefined {
+  return Object.hasOwn(manifest.inputs, name) ? manifest.inputs[name] : undefined;
 }
 
 function chooseOutput(stage: string, portName: string, port: InputPort, reference: StageReference, stages: ReadonlyMap<string, Producer>, diagnostics: Diagnostics): string | undefined {

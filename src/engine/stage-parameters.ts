@@ -10,7 +10,7 @@ import type { Diagnostics } from './diagnostics.js';
 import { escapePointer, unescapePointer } from './json-pointer.js';
 import { reportParameterErrors } from './parameter-errors.js';
 import type { StageEntry } from './pipeline-file.js';
-import type { Scope } from './scope.js';
+import type { StageScope } from './scope.js';
 import { externalParameters } from './external-parameters.js';
 import { validatorOf } from './schema-validator.js';
 import { schemaOf } from './schema-words.js';
@@ -23,12 +23,24 @@ export interface StageParameters {
   readonly spans: ReadonlyMap<string, SourceSpan>;
 }
 
-export function readParameters(entry: StageEntry, manifest: StageManifest, folder: string, scope: Scope, registry: StageRegistry, diagnostics: Diagnostics): StageParameters {
+/** Places of everything under `params:` of a stage, by JSON pointer: the same for all its instances. */
+export function parameterSpans(entry: StageEntry): ReadonlyMap<string, SourceSpan> {
   const spans = new Map<string, SourceSpan>();
+  const add = (pointer: string, node: SourceNode): void => {
+    spans.set(pointer, node.span);
+    if (node.kind === 'list') node.items.forEach((item, index) => add(`${pointer}/${index}`, item));
+    else if (node.kind === 'map') for (const { key, value } of node.entries.values()) add(`${pointer}/${escapePointer(key)}`, value);
+  };
+  for (const { key, value } of entry.params.values()) add(`/${escapePointer(key)}`, value);
+  return spans;
+}
+
+/** `name`: of the instance, for messages. */
+export function readParameters(entry: StageEntry, name: string, spans: ReadonlyMap<string, SourceSpan>, manifest: StageManifest, folder: string, scope: StageScope, registry: StageRegistry, diagnostics: Diagnostics): StageParameters {
   const unresolved = new Set<string>();
   const given: Record<string, JsonValue> = {};
   for (const field of entry.params.values()) {
-    const value = scope.resolve(field.value, `/${escapePointer(field.key)}`, spans);
+    const value = scope.resolve(field.value);
     if (value === undefined) unresolved.add(field.key);
     else given[field.key] = value;
   }
@@ -37,15 +49,15 @@ export function readParameters(entry: StageEntry, manifest: StageManifest, folde
   const errors = needsNoCheck(manifest.params, params) ? [] : validatorOf(manifest, registry)(params);
   if (errors.length > 0) {
     reportParameterErrors(errors, {
-      stage: entry.name, stageSpan: entry.span, type: manifest.type, schema: manifest.params, value: params, unresolved,
+      stage: name, stageSpan: entry.span, type: manifest.type, schema: manifest.params, value: params, unresolved,
       valueSpan: (pointer) => nearestSpan(spans, pointer) ?? entry.span,
       keySpan: (pointer) => keySpan(entry, pointer) ?? nearestSpan(spans, pointer) ?? entry.span,
       source: (pointer) => sourceOf(entry, pointer),
     }, diagnostics);
   }
-  for (const [name] of externalParameters(manifest.params)) {
-    const path = params[name];
-    if (typeof path === 'string' && path !== '') params[name] = resolve(folder, path);
+  for (const [external] of externalParameters(manifest.params)) {
+    const path = params[external];
+    if (typeof path === 'string' && path !== '') params[external] = resolve(folder, path);
   }
   return { params, spans };
 }
@@ -56,14 +68,14 @@ function needsNoCheck(schema: JsonObject, params: JsonObject): boolean {
 }
 
 /** Errors: E_EXTERNAL_MISSING for each outside file or folder that is not there. An empty path means "none" and is not looked for. */
-export function checkExternals(entry: StageEntry, manifest: StageManifest, { params, spans }: StageParameters, diagnostics: Diagnostics): void {
+export function checkExternals(entry: StageEntry, stage: string, manifest: StageManifest, { params, spans }: StageParameters, diagnostics: Diagnostics): void {
   for (const [name, kind] of externalParameters(manifest.params)) {
     const path = params[name];
     if (typeof path !== 'string' || path === '') continue;
     const stats = statSync(path, { throwIfNoEntry: false });
     if (stats !== undefined && (kind === 'file' ? stats.isFile() : stats.isDirectory())) continue;
     const wanted = kind === 'file' ? 'a file' : 'a folder';
-    diagnostics.error('E_EXTERNAL_MISSING', `"${path}", which stage "${entry.name}" reads, ${stats === undefined ? 'does not exist' : `is not ${wanted}`}`, {
+    diagnostics.error('E_EXTERNAL_MISSING', `"${path}", which stage "${stage}" reads, ${stats === undefined ? 'does not exist' : `is not ${wanted}`}`, {
       facts: { expected: wanted, found: stats === undefined ? 'nothing at this path' : stats.isDirectory() ? 'a folder' : 'a file', parameter: name },
       hint: 'correct the path; relative paths start at the folder of the pipeline file',
       span: nearestSpan(spans, `/${escapePointer(name)}`) ?? entry.span,

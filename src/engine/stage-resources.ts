@@ -6,7 +6,7 @@ import type { JsonValue } from '../core/json.js';
 import type { Diagnostics } from './diagnostics.js';
 import type { StageEntry } from './pipeline-file.js';
 import type { PlannedStage } from './plan.js';
-import type { Scope } from './scope.js';
+import type { StageScope } from './scope.js';
 import { kindOf, shownValue } from './source-node.js';
 import type { MapEntry } from './source-node.js';
 import type { StageResources } from './stage.js';
@@ -22,20 +22,21 @@ const MAX_CPUS = 4096;
 /** Timers of Node hold 31 bits of milliseconds, 24.8 days; a longer one would fire at once. */
 const MAX_TIME_MS = 2 ** 31 - 1;
 
-export function readResources(entry: StageEntry, declared: StageResources, scope: Scope, diagnostics: Diagnostics): PlannedStage['resources'] {
+/** `name`: of the instance, for messages. */
+export function readResources(entry: StageEntry, name: string, declared: StageResources, scope: StageScope, diagnostics: Diagnostics): PlannedStage['resources'] {
   const result: { cpus: number; memoryMb: number; timeoutMs?: number; gpu?: number } = { ...declared };
   for (const field of entry.resources.values()) {
     const value = scope.resolve(field.value);
     if (value === undefined) continue;
     switch (field.key) {
       case 'cpus':
-        result.cpus = count(field, value, 1, entry.name, diagnostics) ?? result.cpus;
+        result.cpus = count(field, value, 1, name, diagnostics) ?? result.cpus;
         break;
       case 'gpu': {
-        const gpu = count(field, value, 0, entry.name, diagnostics);
+        const gpu = count(field, value, 0, name, diagnostics);
         if (gpu !== undefined) result.gpu = gpu;
         if (gpu !== undefined && gpu > 0) {
-          diagnostics.warning('E_UNKNOWN_FIELD', `resource "gpu" of stage "${entry.name}" has no effect`, {
+          diagnostics.warning('E_UNKNOWN_FIELD', `resource "gpu" of stage "${name}" has no effect`, {
             facts: { expected: 'cpus, memory or time', found: `gpu: ${gpu}` },
             hint: 'remove it: stages run on the processor',
             span: field.keySpan,
@@ -44,15 +45,15 @@ export function readResources(entry: StageEntry, declared: StageResources, scope
         break;
       }
       case 'memory':
-        result.memoryMb = quantity(field, value, MEGABYTES, Number.MAX_SAFE_INTEGER, 'a size with its unit, e.g. 4 GB', entry.name, diagnostics) ?? result.memoryMb;
+        result.memoryMb = quantity(field, value, MEGABYTES, Number.MAX_SAFE_INTEGER, 'a size with its unit, e.g. 4 GB', name, diagnostics) ?? result.memoryMb;
         break;
       case 'time': {
-        const time = quantity(field, value, MILLISECONDS, MAX_TIME_MS, 'a time with its unit, e.g. 30 min, at most 24 d', entry.name, diagnostics);
+        const time = quantity(field, value, MILLISECONDS, MAX_TIME_MS, 'a time with its unit, e.g. 30 min, at most 24 d', name, diagnostics);
         if (time !== undefined) result.timeoutMs = time;
         break;
       }
       default:
-        diagnostics.error('E_UNKNOWN_FIELD', `"${field.key}" is not a resource of stage "${entry.name}"`, { hint: suggestion(field.key, RESOURCE_FIELDS, ''), span: field.keySpan });
+        diagnostics.error('E_UNKNOWN_FIELD', `"${field.key}" is not a resource of stage "${name}"`, { hint: suggestion(field.key, RESOURCE_FIELDS, ''), span: field.keySpan });
     }
   }
   return result;

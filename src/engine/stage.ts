@@ -19,6 +19,16 @@ export interface InputPort {
   readonly description: string;
   /** may be left unconnected, or connected to a stage that was skipped: the reader is then undefined */
   readonly optional?: boolean;
+  /** takes any number of artifacts, each with its coordinates; where it is not optional, at least one */
+  readonly many?: boolean;
+}
+
+/** Coordinates of one artifact at a `many` port: the axes of its stage's `matrix:` that the consumer does not have, and `name` where the file lists sources by name. */
+export type Labels = Readonly<Record<string, string | number | boolean>>;
+
+export interface LabelledArtifact {
+  readonly labels: Labels;
+  readonly artifact: ArtifactReader;
 }
 
 export interface OutputPort {
@@ -69,12 +79,16 @@ export interface StageDefinition<
   run(context: StageContext<Static<P>, I, O, S>): Promise<void>;
 }
 
-type ReaderOf<Port extends InputPort> = Port['optional'] extends true ? ArtifactReader | undefined : ArtifactReader;
+type ReaderOf<Port extends InputPort> = Port['many'] extends true
+  ? readonly LabelledArtifact[]
+  : Port['optional'] extends true
+    ? ArtifactReader | undefined
+    : ArtifactReader;
 
 export interface StageContext<Params = JsonObject, I = Record<string, InputPort>, O = Record<string, OutputPort>, S = unknown> {
   /** resolved, validated, defaults filled; parameters marked `x-external` hold absolute paths */
   readonly params: Params;
-  /** input artifacts by port; their bytes were verified before the stage started */
+  /** input artifacts by port; their bytes were verified before the stage started. At a `many` port a list, sorted by labels (empty only where the port is optional). */
   readonly inputs: { readonly [K in keyof I]: I[K] extends InputPort ? ReaderOf<I[K]> : never };
   /** every declared output must hold at least one file when `run` resolves (E_OUTPUT_MISSING otherwise) */
   readonly outputs: { readonly [K in keyof O]: ArtifactWriter };

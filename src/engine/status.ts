@@ -4,6 +4,7 @@
  * read for this: hundreds of GB are not opened for a question.
  */
 import type { Digest } from '../core/digest.js';
+import { namesInShort } from './coordinates.js';
 import { ExternalDigests } from './external-digests.js';
 import { inputDigests } from './find-key.js';
 import { keyMaterial } from './key-material.js';
@@ -26,6 +27,8 @@ export interface StageStatus {
   readonly material?: KeyMaterial;
   /** few words */
   readonly why: string;
+  /** stages before it that will or may run: with them its inputs may change */
+  readonly after?: readonly string[];
 }
 
 export interface StatusOptions {
@@ -49,11 +52,11 @@ async function statusOf(stage: PlannedStage, hits: Map<string, FinalStage>, dige
   if (stage.skipped !== undefined) return { stage: name, answer: 'skipped', why: stage.skipped };
   const needed = [...new Set(Object.values(stage.inputs).flatMap((bindings) => bindings.map((binding) => binding.stage)))];
   const open = needed.filter((producer) => !hits.has(producer));
-  if (open.length > 0) return { stage: name, answer: 'maybe', why: `after ${open.map((producer) => `"${producer}"`).join(', ')}` };
+  if (open.length > 0) return { stage: name, answer: 'maybe', why: `after ${namesInShort(open)}`, after: open };
   const contents = await knownExternals(stage, registry, digests);
   if (typeof contents === 'string') return { stage: name, answer: 'maybe', why: contents };
 
-  const producers = needed.map((producer) => hits.get(producer) as FinalStage);
+  const producers = new Map(needed.map((producer) => [producer, hits.get(producer) as FinalStage]));
   const material = keyMaterial(stage, { inputs: inputDigests({ stage, producers }), externals: contents }, registry);
   const key = stageKey(material);
   const record = await store.lookup(key);

@@ -4,8 +4,8 @@
  */
 import { diffMaterial, type Change } from './diff-material.js';
 import type { KeyMaterial, StageKey, StageRecord } from './record.js';
-import { listRuns, readMaterials, runIds } from './run-history.js';
-import type { RunRecord } from './run-record.js';
+import { readMaterials, runIds, tryRun } from './run-history.js';
+import type { StageOutcome } from './run-record.js';
 import { nodeFs, readWhole } from './store/fs-port.js';
 import { layoutOf } from './store/layout.js';
 import { decodeRecord } from './store/record-file.js';
@@ -29,11 +29,18 @@ interface Last {
   readonly run: string;
 }
 
+interface PastRun {
+  readonly id: string;
+  readonly stages: ReadonlyMap<string, StageOutcome>;
+}
+
 /** Remembers what it has read of the past for the length of one command. */
 export class Past {
   readonly #file: string;
   readonly #store: Store;
-  #runs: readonly RunRecord[] | undefined;
+  /** stages of the runs of this file by name, newest run first; read as far as somebody has asked */
+  readonly #read: PastRun[] = [];
+  #unread: string[] | undefined;
 
   constructor(file: string, store: Store) {
     this.#file = file;
@@ -84,15 +91,29 @@ export class Past {
    */
   #last(stage: string, key?: StageKey): { readonly made?: Last; readonly failed?: Last } {
     let failed: Last | undefined;
-    this.#runs ??= this.#store.mode === 'off' ? [] : listRuns(this.#store.directory, RUNS_SEARCHED).filter(({ file }) => file === this.#file);
-    for (const run of this.#runs) {
-      const outcome = run.stages.find(({ name }) => name === stage);
+    for (let at = 0; ; at += 1) {
+      const run = this.#read[at] ?? this.#next();
+      if (run === undefined) break;
+      const outcome = run.stages.get(stage);
       if (outcome?.key === undefined) continue;
       const found = { key: outcome.key, run: run.id };
       if (outcome.word === 'ran' || outcome.word === 'restored') return { made: found, ...(failed === undefined ? {} : { failed }) };
       if (outcome.key === key && outcome.word === 'failed' && outcome.error?.code !== 'E_CANCELLED') failed ??= found;
     }
     return failed === undefined ? {} : { failed };
+  }
+
+  /** The next older run of this file. */
+  #next(): PastRun | undefined {
+    this.#unread ??= this.#store.mode === 'off' ? [] : runIds(this.#store.directory).slice(0, RUNS_SEARCHED).reverse();
+    for (let id = this.#unread.pop(); id !== undefined; id = this.#unread.pop()) {
+      const record = tryRun(this.#store.directory, id);
+      if (record?.file !== this.#file) continue;
+      const run = { id, stages: new Map(record.stages.map((outcome) => [outcome.name, outcome])) };
+      this.#read.push(run);
+      return run;
+    }
+    return undefined;
   }
 
   async #materialOf(key: StageKey): Promise<KeyMaterial | undefined> {

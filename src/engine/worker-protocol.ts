@@ -4,9 +4,10 @@
  */
 import type { SerializedError } from '../core/errors.js';
 import type { JsonObject } from '../core/json.js';
-import type { Artifact, ArtifactFile } from './artifact.js';
+import type { ArtifactFile } from './artifact.js';
 import type { RunEvent } from './events.js';
 import type { StageKey } from './record.js';
+import type { StageInput } from './run-state.js';
 import type { StageResources } from './stage.js';
 import type { KnownExternal } from './stage-externals.js';
 import type { Store } from './store/store.js';
@@ -19,8 +20,8 @@ export interface StageJob {
   readonly version: number;
   readonly key: StageKey;
   readonly params: JsonObject;
-  /** port → verified artifact; an unconnected optional port is absent */
-  readonly inputs: Readonly<Record<string, Artifact>>;
+  /** port → verified artifacts; an unconnected optional port is absent */
+  readonly inputs: Readonly<Record<string, StageInput>>;
   readonly outputPorts: readonly string[];
   /** with the content that the key was made from, and the stamps that tell whether they still have it */
   readonly externals: readonly KnownExternal[];

@@ -17,6 +17,7 @@ export const STAGE_MODULES: Readonly<Record<string, StageModule>> = {
   },
   'nsd.stimuli': module(() => import('./nsd-stimuli/stage.js')),
   'nsd.voxels': module(() => import('./nsd-voxels/stage.js')),
+  'stimuli.select': module(() => import('./stimuli-select/stage.js')),
   'stimuli.draw': module(() => import('./stimuli-draw/stage.js')),
   'backbone.train': module(() => import('./backbone-train/stage.js')),
   'backbone.onnx': module(() => import('./backbone-onnx/stage.js')),
@@ -26,5 +27,7 @@ export const STAGE_MODULES: Readonly<Record<string, StageModule>> = {
   dream: module(() => import('./dream/stage.js')),
   attribute: module(() => import('./attribute/stage.js')),
   'truth.features': module(() => import('./truth-features/stage.js')),
+  'truth.attribute': module(() => import('./truth-attribute/stage.js')),
   'truth.check': module(() => import('./truth-check/stage.js')),
+  'compare.truth': module(() => import('./compare-truth/stage.js')),
 };

@@ -59,6 +59,14 @@ def adam_case(seed):
     return dict(start=start, gradients=gradients, steps=steps, learningRate=.05)
 
 
+def window_case(c, h, w, sigma, seed):
+    r = np.random.default_rng(seed)
+    template = r.standard_normal((c, h, w))
+    y, x = np.meshgrid((np.arange(h) + .5) / h - .5, (np.arange(w) + .5) / w - .5, indexing="ij")
+    g = np.exp(-(x * x + y * y) / (2 * sigma * sigma))
+    return dict(map=[c, h, w], sigma=sigma, template=template.ravel().tolist(), windowed=(template * g / g.mean()).ravel().tolist())
+
+
 def rounded(x):
     if isinstance(x, float):
         return float(f"{x:.12g}")
@@ -74,4 +82,5 @@ print(json.dumps(rounded(dict(
     fourier=[case(8, 8, 1.0, 0), case(6, 10, 1.5, 1), case(7, 9, 1.25, 2)],
     affine=[affine_case(6, 6, [c, -s, .1, s, c, -.25], 3), affine_case(5, 8, [1.4, 0.3, .9, -.3, 1.4, -.8], 4), affine_case(4, 4, [1, 0, 0, 0, 1, 0], 5)],
     adam=adam_case(6),
+    window=[window_case(2, 4, 4, .12, 7), window_case(1, 3, 5, .4, 8)],
 ))))

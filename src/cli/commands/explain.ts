@@ -1,4 +1,5 @@
 /** `pipeline explain FILE STAGE`: each value in which the stage's key material differs from what is stored. */
+import { namesInShort } from '../../engine/coordinates.js';
 import { explainStage } from '../../engine/explain.js';
 import { checkedPlan } from '../checked-plan.js';
 import type { Invocation } from '../invocation.js';
@@ -29,9 +30,9 @@ export async function handle(invocation: Invocation): Promise<number> {
   }
   const { answer, key, why, changes, against, undecided } = explanation;
   const reason = undecided.length > 0 ? 'something before it has to be settled first' : printable(why);
-  const lines = [`${out.bold(stage)} ${SENTENCES[answer]}${answer === 'hit' || reason === '' ? '' : `: ${reason}`}`];
+  const lines = [`${out.bold(explanation.stage)} ${SENTENCES[answer]}${answer === 'hit' || reason === '' ? '' : `: ${reason}`}`];
   for (const { text } of changes) lines.push(`  ${printable(text)}`);
-  if (undecided.length > 0) lines.push(`  inputs from ${undecided.join(', ')}: known when ${undecided.length === 1 ? 'it has' : 'they have'} run or been restored`);
+  if (undecided.length > 0) lines.push(`  inputs from ${namesInShort(undecided).replaceAll('"', '')}: known when ${undecided.length === 1 ? 'it has' : 'they have'} run or been restored`);
   if (key !== undefined) lines.push(out.dim(`  key ${shortKey(key)}`));
   if (against !== null) lines.push(out.dim(`  compared with ${shortKey(against.key)}${against.run === undefined ? ', the nearest record of its type' : ` of run ${against.run}`}`));
   io.stdout.write(`${lines.join('\n')}\n`);

@@ -1,11 +1,12 @@
 /** `pipeline run FILE`: plan, execute, copy the results out, render the report, and say what happened. */
 import { join } from 'node:path';
 import { execute } from '../../engine/execute.js';
-import { unknownStage } from '../../engine/explain.js';
 import type { Plan } from '../../engine/plan.js';
 import { createWorkerPool } from '../../engine/pool.js';
+import { logOf } from '../../engine/run-folder.js';
 import { publishResults, type PublishedResults } from '../../engine/publish-results.js';
 import type { RunSummary } from '../../engine/run-journal.js';
+import { selectStages } from '../../engine/stage-selector.js';
 import { openStore } from '../../engine/store/file-store.js';
 import { renderReport } from '../../report/html.js';
 import { checkedPlan } from '../checked-plan.js';
@@ -68,11 +69,8 @@ export async function handle(invocation: Invocation): Promise<number> {
 }
 
 function forced(plan: Plan, names: readonly string[]): (stage: string) => boolean {
-  const known = plan.stages.map(({ name }) => name);
-  for (const name of names) {
-    if (name !== ALL_STAGES && !known.includes(name)) throw unknownStage(plan, name);
-  }
-  return (stage) => names.includes(ALL_STAGES) || names.includes(stage);
+  const chosen = new Set(names.filter((name) => name !== ALL_STAGES).flatMap((name) => selectStages(plan.stages, name, plan.name).map((stage) => stage.name)));
+  return (stage) => names.includes(ALL_STAGES) || chosen.has(stage);
 }
 
 function printOutcome(summary: RunSummary, invocation: Invocation): void {
@@ -80,7 +78,7 @@ function printOutcome(summary: RunSummary, invocation: Invocation): void {
   io.stdout.write(`${out.bold(countsLine(summary.counts, summary.durationMs))}\n`);
   for (const { stage, error } of summary.failures) {
     if (error.code === 'E_CANCELLED') continue; // it was asked to stop: there is nothing to look up
-    const log = summary.folder === undefined ? '' : `  log: ${shortPath(join(summary.folder, 'logs', `${stage}.log`), io.cwd)}`;
+    const log = summary.folder === undefined ? '' : `  log: ${shortPath(join(summary.folder, logOf(stage)), io.cwd)}`;
     io.stderr.write(`${err.red(`${stage} failed`)}${log}\n`);
     if (error.code !== 'BUG') io.stderr.write(`  more: pipeline help ${error.code}\n`);
   }

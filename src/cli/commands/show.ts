@@ -1,25 +1,29 @@
-/** `pipeline show REF`: a stage of the latest run, a run, what is stored under a key, or an object; in this order. */
+/** `pipeline show REF`: a stage of the latest run (one instance of it, or a line for each), a run, what is stored under a key, or an object; in this order. */
 import { statSync } from 'node:fs';
 import { PipelineError } from '../../core/errors.js';
 import type { Artifact } from '../../engine/artifact.js';
+import { baseName } from '../../engine/coordinates.js';
 import type { StageKey, StageRecord } from '../../engine/record.js';
 import { listRuns, readRun } from '../../engine/run-history.js';
 import type { RunRecord, StageOutcome } from '../../engine/run-record.js';
+import { selectStages } from '../../engine/stage-selector.js';
 import { findStored } from '../find-stored.js';
 import type { Invocation } from '../invocation.js';
 import { projectPaths } from '../project-paths.js';
 import { withReadingStore } from '../reading-store.js';
 import { formatBytes, formatDuration } from '../render/duration.js';
 import { shortKey, stageLine } from '../render/stage-line.js';
-import { textTable } from '../render/text-table.js';
+import { longest, textTable } from '../render/text-table.js';
 import { printable } from '../terminal.js';
 
 export async function handle(invocation: Invocation): Promise<number> {
   const reference = invocation.args[0] as string;
   const { store } = projectPaths(invocation);
   const [latest] = listRuns(store, 1);
-  const stage = latest?.stages.find(({ name }) => name === reference);
-  if (latest !== undefined && stage !== undefined) return showStage(invocation, latest, stage, store);
+  if (latest?.stages.some(({ name }) => baseName(name) === baseName(reference)) === true) {
+    const stages = selectStages(latest.stages, reference, latest.pipeline);
+    return stages.length === 1 ? showStage(invocation, latest, stages[0] as StageOutcome, store) : showInstances(invocation, latest, stages);
+  }
   const stored = await findStored(store, reference);
   if (stored === undefined) return showRun(invocation, readRun(store, reference));
   if (stored.shelf === 'objects') {
@@ -46,8 +50,15 @@ async function showStage(invocation: Invocation, run: RunRecord, stage: StageOut
   return 0;
 }
 
+/** The instances of a stage with a matrix, one a line. */
+function showInstances(invocation: Invocation, run: RunRecord, stages: readonly StageOutcome[]): number {
+  const width = longest(stages.map(({ name }) => name));
+  print(invocation, { schema: 'pipeline.show.stages.v1', run: run.id, stages }, [...stages.map((stage) => stageText(invocation, stage, width)), `  ${stages.length} instances, run ${run.id}`].join('\n'));
+  return 0;
+}
+
 function showRun(invocation: Invocation, run: RunRecord): Promise<number> {
-  const width = Math.max(0, ...run.stages.map(({ name }) => name.length));
+  const width = longest(run.stages.map(({ name }) => name));
   const lines = [
     invocation.out.bold(`run ${run.id}`),
     `${run.pipeline}  ${run.outcome}  ${formatDuration(run.durationMs)}  started ${run.startedAt}`,

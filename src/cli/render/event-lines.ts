@@ -4,10 +4,15 @@
  */
 import { deserializeError } from '../../core/errors.js';
 import { unreachable } from '../../core/unreachable.js';
-import type { RunEvent } from '../../engine/events.js';
+import type { RunEvent, StageWord } from '../../engine/events.js';
 import { printable, type Style } from '../terminal.js';
 import { formatDuration } from './duration.js';
+import { MatrixProgress } from './matrix-progress.js';
 import { shortKey, stageLine } from './stage-line.js';
+import { longest } from './text-table.js';
+
+/** Names of instances can be long; behind a longer one the columns shift. */
+const WIDEST_NAME = 40;
 
 export interface EventLineOptions {
   readonly style: Style;
@@ -23,6 +28,7 @@ export class EventLines {
   readonly #keys = new Map<string, string>();
   #began = 0;
   #nameWidth = 0;
+  #matrices = new MatrixProgress([]);
 
   constructor(options: EventLineOptions) {
     this.#options = options;
@@ -46,10 +52,12 @@ export class EventLines {
     switch (event.kind) {
       case 'run.started':
         this.#began = this.#options.now();
-        this.#nameWidth = Math.max(0, ...event.stages.map(({ name }) => name.length));
+        this.#nameWidth = Math.min(WIDEST_NAME, longest(event.stages.map(({ name }) => name)));
+        this.#matrices = new MatrixProgress(event.stages.map(({ name }) => name));
         return quiet ? [] : [`${style.bold(event.pipeline)}  run ${event.run}  ${event.stages.length} ${event.stages.length === 1 ? 'stage' : 'stages'}`];
       case 'stage.started':
         this.#keys.set(event.stage, event.key);
+        this.#matrices.started(event.stage);
         return quiet ? [] : [`${style.symbol('started')} ${event.stage.padEnd(this.#nameWidth)}  started   ${style.dim(shortKey(event.key))}  after ${this.elapsed()}  ${printable(event.reason)}`];
       case 'stage.progress':
         return [];
@@ -57,20 +65,21 @@ export class EventLines {
         if (event.level === 'info' && !verbose) return [];
         return printable(event.text).split('\n').map((line) => `${event.level === 'warning' ? style.yellow(style.symbol('warning')) : ' '} ${event.stage.padEnd(this.#nameWidth)}  ${event.level === 'warning' ? 'warning   ' : ''}${line}`);
       case 'stage.ran':
-        return quiet ? [] : [this.#line({ name: event.stage, word: 'ran', key: event.key, durationMs: event.durationMs, ...(event.stored ? {} : { note: '(not stored)' }) })];
+        return [...(quiet ? [] : [this.#line({ name: event.stage, word: 'ran', key: event.key, durationMs: event.durationMs, ...(event.stored ? {} : { note: '(not stored)' }) })]), ...this.#settled(event.stage, 'ran')];
       case 'stage.restored':
-        return quiet ? [] : [this.#line({ name: event.stage, word: 'restored', key: event.key, durationMs: event.durationMs })];
+        return [...(quiet || this.#isFolded(event.stage) ? [] : [this.#line({ name: event.stage, word: 'restored', key: event.key, durationMs: event.durationMs })]), ...this.#settled(event.stage, 'restored')];
       case 'stage.skipped':
-        return quiet ? [] : [this.#line({ name: event.stage, word: 'skipped', note: printable(event.reason) })];
+        return [...(quiet || this.#isFolded(event.stage) ? [] : [this.#line({ name: event.stage, word: 'skipped', note: printable(event.reason) })]), ...this.#settled(event.stage, 'skipped')];
       case 'stage.failed': {
         const key = this.#keys.get(event.stage);
         return [
           this.#line({ name: event.stage, word: 'failed', durationMs: event.durationMs, ...(key === undefined ? {} : { key }) }),
           ...this.#options.formatError(deserializeError(event.error)).split('\n').map((line) => `  ${line}`),
+          ...this.#settled(event.stage, 'failed'),
         ];
       }
       case 'stage.blocked':
-        return [this.#line({ name: event.stage, word: 'blocked', note: `by ${event.by}` })];
+        return [...(this.#isFolded(event.stage) ? [] : [this.#line({ name: event.stage, word: 'blocked', note: `by ${event.by}` })]), ...this.#settled(event.stage, 'blocked')];
       case 'store.damaged':
         return [`${style.yellow(style.symbol('warning'))} damaged ${event.what} ${shortKey(event.id)}  ${event.action}  ${event.path}`];
       case 'run.finished':
@@ -78,6 +87,18 @@ export class EventLines {
       default:
         return unreachable(event);
     }
+  }
+
+  /** One of many instances, whose end is told with that of the others. */
+  #isFolded(stage: string): boolean {
+    return !this.#options.verbose && this.#matrices.has(stage);
+  }
+
+  #settled(stage: string, word: StageWord): string[] {
+    const { style, quiet } = this.#options;
+    const summary = this.#matrices.settled(stage, word);
+    if (summary === undefined || (quiet && !summary.failed)) return [];
+    return [`${style.dim(style.symbol('summary'))} ${summary.stage.padEnd(this.#nameWidth)}  ${summary.text}`];
   }
 
   #line(line: Parameters<typeof stageLine>[0]): string {

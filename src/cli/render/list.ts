@@ -12,10 +12,10 @@ import { EventLines, type EventLineOptions } from './event-lines.js';
 import { formatDuration } from './duration.js';
 import { progressText, type Progress } from './progress.js';
 import type { Renderer } from './renderer.js';
+import { WORDS } from './stage-line.js';
 
 const MOST_ROWS = 20;
 const FRAME_MS = 100;
-const WORDS: readonly StageWord[] = ['ran', 'restored', 'skipped', 'failed', 'blocked'];
 
 interface Row {
   readonly stage: string;

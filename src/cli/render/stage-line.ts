@@ -42,7 +42,7 @@ const PAINT: Readonly<Record<StageWord, 'green' | 'blue' | 'dim' | 'red' | 'yell
 
 /** seconds */
 const ONE_DECIMAL_BELOW = 10;
-const WORDS: readonly StageWord[] = ['ran', 'restored', 'skipped', 'failed', 'blocked'];
+export const WORDS: readonly StageWord[] = ['ran', 'restored', 'skipped', 'failed', 'blocked'];
 
 /** `11 ran, 0 restored, 1 skipped, 0 failed, 0 blocked in 212 s` */
 export function countsLine(counts: Readonly<Record<StageWord, number>>, durationMs: number): string {

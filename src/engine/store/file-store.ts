@@ -142,7 +142,7 @@ export class FileStore implements Store {
 
   async createStaging(label: string): Promise<string> {
     this.#counter += 1;
-    const path = join(this.#staging, `${label.replaceAll(/[^A-Za-z0-9_-]/g, '_')}-${this.#counter}`);
+    const path = join(this.#staging, `${label.slice(0, 64).replaceAll(/[^A-Za-z0-9_-]/g, '_')}-${this.#counter}`);
     await this.#guard('making a staging folder', path, () => this.#fs.mkdir(path));
     return path;
   }

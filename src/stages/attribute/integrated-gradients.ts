@@ -1,76 +1,88 @@
 /** Integrated gradients of a scalar response, without files and without a stage. */
 import { gaussLegendre } from '../../math/quadrature.js';
-
-/** Value and image gradient for each image of a batch of fixed size. @shape images, gradients: float32 [batch, pixel] */
-export interface ResponseEvaluator {
-  readonly batch: number;
-  evaluate(images: Float32Array): Promise<{ readonly response: Float64Array; readonly gradient: Float32Array }>;
-}
+import type { ResponseEvaluator } from './evaluator.js';
 
 export interface IntegratedGradients {
   /** signed, as the image */
   readonly map: Float32Array;
   readonly response: number;
+  /** mean over the baselines */
   readonly baselineResponse: number;
+  /** quadrature nodes a baseline */
   readonly nodes: number;
   readonly gap: number;
 }
 
+/** Points of one path: its nodes, and both ends for the completeness. */
+export const pathPoints = (nodes: number): number => nodes + 2;
+
 /**
- * map[p] = (x[p] − x₀[p])·∫₀¹ ∂F/∂x[p](x₀ + t(x − x₀)) dt by Gauss–Legendre quadrature. Completeness asks Σ map = F(x) − F(x₀); the number of nodes
- * is doubled from `nodes` until the relative gap is at most `tolerance` or `maxNodes` is reached (the caller decides what then).
- * Where F(x) = F(x₀) the gap is relative to 1 instead of 0.
- * @source Sundararajan, Taly & Yan 2017, eq. 1 and proposition 1
+ * map[p] = mean over baselines x₀ of (x[p] − x₀[p])·∫₀¹ ∂F/∂x[p](x₀ + t(x − x₀)) dt by Gauss–Legendre quadrature (several baselines: expected
+ * gradients). Completeness asks Σ map = F(x) − mean F(x₀); the number of nodes is doubled from `nodes` until the relative gap is at most `tolerance` or
+ * `maxNodes` is reached (the caller decides what then). Where F(x) = F(x₀) the gap is relative to 1 instead of 0.
+ * @shape image, baselines (at least one), map: float32 [pixel]
+ * @source Sundararajan, Taly & Yan 2017, eq. 1 and proposition 1; Erion et al. 2021, eq. 2
  */
 export async function integratedGradients(
   evaluator: ResponseEvaluator,
   image: Float32Array,
-  baseline: Float32Array,
+  baselines: readonly Float32Array[],
   options: { readonly nodes: number; readonly maxNodes: number; readonly tolerance: number; readonly signal?: AbortSignal },
 ): Promise<IntegratedGradients> {
-  const pixels = image.length;
-  const ends = new Float32Array(evaluator.batch * pixels);
-  ends.set(image);
-  // A batch of one cannot hold both ends at once.
-  let response: number;
-  let baselineResponse: number;
-  if (evaluator.batch > 1) {
-    ends.set(baseline, pixels);
-    const both = (await evaluator.evaluate(ends)).response;
-    response = both[0] as number;
-    baselineResponse = both[1] as number;
-  } else {
-    response = (await evaluator.evaluate(ends)).response[0] as number;
-    baselineResponse = (await evaluator.evaluate(baseline)).response[0] as number;
-  }
-  const change = response - baselineResponse;
   for (let nodes = options.nodes; ; nodes = Math.min(nodes * 2, options.maxNodes)) {
-    const map = await integrate(evaluator, image, baseline, nodes, options.signal);
+    const map = new Float32Array(image.length);
+    let response = 0;
+    let baselineResponse = 0;
+    for (const baseline of baselines) {
+      const path = await integrate(evaluator, image, baseline, nodes, options.signal);
+      response = path.response;
+      baselineResponse += path.baselineResponse / baselines.length;
+      for (let p = 0; p < map.length; p += 1) map[p] = (map[p] as number) + ((path.gradient[p] as number) * ((image[p] as number) - (baseline[p] as number))) / baselines.length;
+    }
+    const change = response - baselineResponse;
     const sum = map.reduce((total, x) => total + x, 0);
     const gap = Math.abs(sum - change) / (change === 0 ? 1 : Math.abs(change));
     if (gap <= options.tolerance || nodes >= options.maxNodes) return { map, response, baselineResponse, nodes, gap };
   }
 }
 
-async function integrate(evaluator: ResponseEvaluator, image: Float32Array, baseline: Float32Array, nodes: number, signal?: AbortSignal): Promise<Float32Array> {
+interface Path {
+  /** mean gradient along the path, float64 [pixel] */
+  readonly gradient: Float64Array;
+  readonly response: number;
+  readonly baselineResponse: number;
+}
+
+/** The ends ride along with the nodes, so that they cost no batch of their own. */
+async function integrate(evaluator: ResponseEvaluator, image: Float32Array, baseline: Float32Array, nodes: number, signal?: AbortSignal): Promise<Path> {
   const pixels = image.length;
   const rule = gaussLegendre(nodes);
-  const total = new Float64Array(pixels);
-  for (let start = 0; start < nodes; start += evaluator.batch) {
+  const points = pathPoints(nodes);
+  const gradient = new Float64Array(pixels);
+  const responses = new Float64Array(points);
+  for (let start = 0; start < points; start += evaluator.batch) {
     signal?.throwIfAborted();
-    const count = Math.min(evaluator.batch, nodes - start);
+    const count = Math.min(evaluator.batch, points - start);
     const batch = new Float32Array(evaluator.batch * pixels);
+    for (let b = 0; b < count; b += 1) pointOf(start + b, batch.subarray(b * pixels, (b + 1) * pixels));
+    const found = await evaluator.evaluate(batch);
     for (let b = 0; b < count; b += 1) {
-      const t = rule.nodes[start + b] as number;
+      const point = start + b;
+      responses[point] = found.response[b] as number;
+      if (point >= nodes) continue;
+      const weight = rule.weights[point] as number;
       const at = b * pixels;
-      for (let p = 0; p < pixels; p += 1) batch[at + p] = (baseline[p] as number) + t * ((image[p] as number) - (baseline[p] as number));
-    }
-    const { gradient } = await evaluator.evaluate(batch);
-    for (let b = 0; b < count; b += 1) {
-      const weight = rule.weights[start + b] as number;
-      const at = b * pixels;
-      for (let p = 0; p < pixels; p += 1) total[p] = (total[p] as number) + weight * (gradient[at + p] as number);
+      for (let p = 0; p < pixels; p += 1) gradient[p] = (gradient[p] as number) + weight * (found.gradient[at + p] as number);
     }
   }
-  return Float32Array.from(total, (sum, p) => sum * ((image[p] as number) - (baseline[p] as number)));
+  return { gradient, response: responses[nodes] as number, baselineResponse: responses[nodes + 1] as number };
+
+  function pointOf(point: number, into: Float32Array): void {
+    if (point >= nodes) {
+      into.set(point === nodes ? image : baseline);
+      return;
+    }
+    const t = rule.nodes[point] as number;
+    for (let p = 0; p < pixels; p += 1) into[p] = (baseline[p] as number) + t * ((image[p] as number) - (baseline[p] as number));
+  }
 }

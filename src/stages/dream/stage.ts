@@ -4,7 +4,6 @@
  */
 import { Type } from '@sinclair/typebox';
 import { PipelineError } from '../../core/errors.js';
-import type { ReportBlock } from '../../core/report-block.js';
 import { tensor, type Tensor } from '../../core/tensor.js';
 import type { TensorProgram } from '../../core/tensor-service.js';
 import { encodePng } from '../../formats/image.js';
@@ -19,10 +18,13 @@ import { defineStage } from '../define.js';
 import { contactSheet } from '../images/contact-sheet.js';
 import { planesToPixels } from '../images/pixels.js';
 import { foldReadout, tileTemplate, voxelWeights, type FoldedReadout } from '../response/functional.js';
-import { objectiveOf, objectiveText } from '../response/objective.js';
+import { objectiveOf } from '../response/objective.js';
 import { predictImages } from '../response/predict-images.js';
 import { RESPONSE, responseModel, templateInput } from '../response/response-graph.js';
 import { ascend, BATCH } from './ascent.js';
+import { blindSheet, type BlindItem } from './blind-sheet.js';
+import { CURVES_FIGURE, curvesFigure, dreamReport } from './report.js';
+import { windowTemplates } from './window.js';
 
 const Target = Type.Object(
   {
@@ -36,12 +38,14 @@ const Target = Type.Object(
 
 export default defineStage({
   type: 'dream',
-  version: 1,
+  version: 2,
   summary: 'Synthesises the images that maximise the predicted response of a region.',
   description: [
     'Gradient ascent with Adam on the Fourier coefficients of an image in a decorrelated colour space: x = sigmoid(C·irfft2(s·z)/4), s(f) = 1/max(f, 1/size)^decay. Every step sees the image under a random rotation, zoom and shift (bilinear, reflected at the border) and with Gaussian noise. After each step the contrast is bounded.',
     'The objective is the mean over the voxels of a region of the predicted response, in z units of the voxels, optionally minus `weight` times the mean over other regions. The readout is folded into one template per layer, so a step costs one forward and backward pass of the backbone.',
-    'Reported: predicted response of the finished dream (8-bit, without transformation) and its percentile among the predicted responses to all natural images.',
+    'A `window` makes the objective local: the template of every layer is multiplied by g = exp(−((x−½)² + (y−½)²)/(2·window²)), scaled to mean 1, so that what lies outside counts less. A region’s mean is driven most by parts of its preferred object repeated all over the image; under a window by one object in the middle.',
+    'Reported: predicted response of the whole objective, without the window, to the finished dream (8-bit, without transformation), its percentile among the predicted responses to all natural images, and what the ascent saw at every step.',
+    '`blind.png` holds all dreams shuffled and numbered, without captions; `blind-key.json` says which number was a dream of what. Give the first to somebody who has not seen the report, ask them to sort the numbers by target, and compare with the second.',
     'Source: Olah, Mordvintsev & Schubert 2017 (Feature Visualization); tensorflow/lucid.',
   ].join('\n\n'),
   params: Type.Object(
@@ -56,6 +60,7 @@ export default defineStage({
       zoom: Type.Number({ minimum: 0, exclusiveMaximum: 1, default: 0.3, description: 'zoom of a view is within 1 ± this' }),
       shift: Type.Number({ minimum: 0, default: 16, description: 'largest shift of a view, pixels' }),
       noise: Type.Number({ minimum: 0, default: 0.1, description: 'standard deviation of the noise added to a view' }),
+      window: Type.Number({ minimum: 0, default: 0, description: 'standard deviation of the window, in sides of the image; 0: none, the whole image counts alike' }),
     },
     { additionalProperties: false },
   ),
@@ -64,7 +69,7 @@ export default defineStage({
     readout: { type: 'Readout', description: 'the fitted readout' },
     features: { type: 'Features', description: 'features of the natural images, for percentiles' },
   },
-  outputs: { dreams: { type: 'Dreams', description: 'PNGs, arrays and predicted responses', publish: ['*.png', 'dreams.json'] } },
+  outputs: { dreams: { type: 'Dreams', description: 'PNGs, arrays and predicted responses', publish: ['*.png', '*.svg', 'dreams.json', 'blind-key.json'] } },
   needs: ['tensor'],
   random: true,
   runs: 'worker',
@@ -87,7 +92,7 @@ export default defineStage({
     const writer = new NpyWriter(outputs.dreams.path('dreams.npy'), 'float32', [targets.length * params.images, 3, size, size]);
     try {
       const entries: DreamEntry[] = [];
-      const sheet: { pixels: Uint8Array; caption: string }[] = [];
+      const items: (BlindItem & { readonly caption: string })[] = [];
       const options = {
         size, steps: params.steps, learningRate: params.learning_rate, decay: params.decay, contrast: params.contrast, noise: params.noise,
         view: { rotation: params.rotation, zoom: params.zoom, shift: params.shift },
@@ -98,12 +103,13 @@ export default defineStage({
         const predicted = natural[t] as Float64Array;
         const naturalMean = mean(predicted);
         const naturalMax = predicted.reduce((most, x) => Math.max(most, x), -Infinity);
-        const templates = templateFeeds(fold, readout.layers);
+        const templates = templateFeeds(fold.templates, readout.layers);
+        const local = templateFeeds(windowTemplates(fold.templates, readout.layers, params.window), readout.layers);
         const streams = Array.from({ length: params.images }, (_, i) => random.fork(target.name).fork(i));
         const responses: number[] = [];
         for (let group = 0; group < groups; group += 1) {
           const ascent = await ascend(
-            program, templates, streams.slice(group * BATCH, (group + 1) * BATCH), options,
+            program, local, streams.slice(group * BATCH, (group + 1) * BATCH), options,
             (step, response) => context.progress((t * groups + group) * params.steps + step, targets.length * groups * params.steps, `${target.name} ${(response + fold.intercept).toFixed(2)}`),
             signal,
           );
@@ -117,16 +123,20 @@ export default defineStage({
             const percentile = percentileOfScore(predicted, response);
             const curve = (ascent.curves[b] as readonly number[]).map((x) => x + fold.intercept);
             entries.push({ target: target.name, file, row: entries.length, response, percentile, naturalMean, naturalMax, curve });
-            sheet.push({ pixels: rgb, caption: `${target.name} ${response.toFixed(2)} p${percentile.toFixed(1)}` });
+            items.push({ target: target.name, file, pixels: rgb, caption: `${target.name} ${response.toFixed(2)} p${percentile.toFixed(1)}` });
             responses.push(response);
           }
         }
         context.metric(`response.${target.name}`, mean(responses));
       }
       writer.close();
-      outputs.dreams.write('contact.png', await contactSheet(sheet, size, params.images));
+      outputs.dreams.write('contact.png', await contactSheet(items, size, params.images));
+      const blind = await blindSheet(items, random.fork('blind sheet'), size, params.images);
+      outputs.dreams.write('blind.png', blind.png);
+      outputs.dreams.json('blind-key.json', blind.key);
       writeDreams(outputs.dreams, { size, targets, entries });
-      outputs.dreams.json('report.json', report(targets, entries));
+      outputs.dreams.write(CURVES_FIGURE, curvesFigure(targets, entries));
+      outputs.dreams.json('report.json', dreamReport(targets, entries));
     } finally {
       writer.abandon();
       await program.dispose();
@@ -144,10 +154,10 @@ function requireOwnNames(targets: readonly { readonly name: string }[]): void {
   });
 }
 
-function templateFeeds(fold: FoldedReadout, layers: readonly FeatureLayer[]): Record<string, Tensor> {
+function templateFeeds(templates: ReadonlyMap<string, Float32Array>, layers: readonly FeatureLayer[]): Record<string, Tensor> {
   return Object.fromEntries(
     layers.map((layer) => {
-      const template = fold.templates.get(layer.name) as Float32Array;
+      const template = templates.get(layer.name) as Float32Array;
       return [templateInput(layer.name), tensor('float32', [BATCH, ...layer.map], tileTemplate(Array.from({ length: BATCH }, () => template)))];
     }),
   );
@@ -161,26 +171,6 @@ async function respond(program: TensorProgram, templates: Record<string, Tensor>
   });
   const result = await program.run({ [IMAGE]: tensor('float32', [BATCH, 3, size, size], batch), ...templates }, [RESPONSE]);
   return Array.from((result[RESPONSE]?.data as Float32Array).subarray(0, pictures.length), (x) => x + intercept);
-}
-
-function report(targets: readonly DreamTarget[], entries: readonly DreamEntry[]): ReportBlock[] {
-  const objectives = new Map(targets.map((target) => [target.name, objectiveText(target)]));
-  return [
-    {
-      kind: 'images',
-      title: 'Dreams',
-      items: entries.map((entry) => ({
-        file: entry.file,
-        caption: `${entry.target} (${objectives.get(entry.target) ?? ''}): predicted ${entry.response.toFixed(2)} z, percentile ${entry.percentile.toFixed(1)} of the natural images`,
-      })),
-    },
-    {
-      kind: 'table',
-      title: 'Predicted response (z units of the voxels)',
-      columns: ['dream', 'objective', 'response', 'percentile', 'largest natural', 'mean natural'],
-      rows: entries.map((entry) => [entry.file, objectives.get(entry.target) ?? '', entry.response, entry.percentile, entry.naturalMax, entry.naturalMean]),
-    },
-  ];
 }
 
 function mean(values: readonly number[] | Float64Array): number {

@@ -9,7 +9,7 @@ import { choice, defineStage } from '../define.js';
 
 export default defineStage({
   type: 'nsd.source',
-  version: 1,
+  version: 2,
   summary: 'Chooses the files of one NSD subject, from the published data set or from the simulator.',
   description: [
     'With `root` the published tree is used where it lies: betas (`.hdf5` or `.nii.gz`), region-of-interest volumes with their colour tables, `nsd_expdesign.mat`, `nsd_stim_info_merged.csv`, `nsd_stimuli.hdf5` and `ncsnr.nii.gz`. Nothing is copied; each file enters the key under its name in the data set with the digest of its content, so the same data under another path are the same key. Artifacts made from it are flagged as restricted, because NSD may not be redistributed.',
@@ -31,6 +31,7 @@ export default defineStage({
         uniqueItems: true,
         description: 'names of the region-of-interest volumes',
       }),
+      annotations: Type.Boolean({ default: false, description: 'take the object annotations of COCO 2017 along (`coco_anns/instances_{train,val}2017.json` under the root), for stimuli.select' }),
     },
     { additionalProperties: false },
   ),

@@ -9,6 +9,8 @@ export const EXPERIMENT_DESIGN = 'nsddata/experiments/nsd/nsd_expdesign.mat';
 export const STIMULUS_TABLE = 'nsddata/experiments/nsd/nsd_stim_info_merged.csv';
 export const STIMULUS_BRICK = 'nsddata_stimuli/stimuli/nsd/nsd_stimuli.hdf5';
 export const BRICK_DATASET = 'imgBrick';
+/** COCO's object annotations; they are no part of NSD's download and stand beside it, where boldreams and others look for them */
+export const COCO_INSTANCES = ['coco_anns/instances_train2017.json', 'coco_anns/instances_val2017.json'] as const;
 /** written by nsd.source beside the tree: what was chosen out of it */
 export const SELECTION = 'selection.json';
 
@@ -33,6 +35,8 @@ export interface NsdChoice {
   readonly sessions: number;
   readonly format: 'auto' | BetaFormat;
   readonly roi_sets: readonly string[];
+  /** take COCO's object annotations along */
+  readonly annotations?: boolean;
 }
 
 export interface NsdSelection {
@@ -94,12 +98,13 @@ export function selectNsdFiles(choice: NsdChoice, names: readonly string[], has:
     STIMULUS_BRICK,
     // both hemispheres of a set share a table: each name once
     ...new Set(choice.roi_sets.flatMap((set) => [roiVolume(subject, space, set), colourTable(subject, set)])),
+    ...(choice.annotations === true ? COCO_INSTANCES : []),
   ];
   for (const name of required) {
     if (!has(name)) {
       throw new PipelineError('E_EXTERNAL_MISSING', `"${name}" is missing in "${where}"`, {
         facts: { expected: name, found: 'no such file' },
-        hint: name.includes('/roi/') ? 'Take the set out of the parameter roi_sets, or complete the download.' : 'Complete the download of the data set.',
+        hint: name.startsWith('coco_anns/') ? 'Put the annotations of COCO 2017 into coco_anns/, or set annotations: false.' : name.includes('/roi/') ? 'Take the set out of the parameter roi_sets, or complete the download.' : 'Complete the download of the data set.',
       });
     }
   }

@@ -3,6 +3,7 @@
  * is linear and so is the pooling, hence a region's response costs the backbone and one product, however many voxels it has.
  */
 import { PipelineError } from '../../core/errors.js';
+import type { Random } from '../../core/random.js';
 import type { FeatureLayer } from '../artifacts/features.js';
 import type { Roi } from '../artifacts/voxels.js';
 import type { Objective } from './objective.js';
@@ -61,6 +62,11 @@ export function foldReadout(layers: readonly FeatureLayer[], weights: Float32Arr
     for (let v = 0; v < voxels; v += 1) sum += (functional[v] as number) * (weights[p * voxels + v] as number);
     features[p] = sum;
   }
+  return { features, intercept: functional.reduce((sum, u, v) => sum + u * (intercept[v] as number), 0), templates: templatesOf(layers, features) };
+}
+
+/** @shape features: float64 [feature]; result per layer: float32 [channel, height, width] */
+function templatesOf(layers: readonly FeatureLayer[], features: Float64Array): Map<string, Float32Array> {
   const templates = new Map<string, Float32Array>();
   for (const layer of layers) {
     const [channels, height, columns] = layer.map;
@@ -79,7 +85,20 @@ export function foldReadout(layers: readonly FeatureLayer[], weights: Float32Arr
     });
     templates.set(layer.name, template);
   }
-  return { features, intercept: functional.reduce((sum, u, v) => sum + u * (intercept[v] as number), 0), templates };
+  return templates;
+}
+
+/**
+ * The control of Adebayo et al. 2018 for a linear readout: the weights of the functional permuted over the features of each layer, seeded. Scale and
+ * distribution stay, what was fitted is gone.
+ */
+export function shuffleFold(layers: readonly FeatureLayer[], fold: FoldedReadout, random: Random): FoldedReadout {
+  const features = new Float64Array(fold.features.length);
+  for (const layer of layers) {
+    const width = layer.channels.length * layer.grid[0] * layer.grid[1];
+    random.fork(layer.name).permutation(width).forEach((from, to) => { features[layer.offset + to] = fold.features[layer.offset + from] as number; });
+  }
+  return { features, intercept: fold.intercept, templates: templatesOf(layers, features) };
 }
 
 /** Predicted response of every row. @shape rows: float32 [n, feature]; result: float64 [n]. Errors: E_DATA if rows of this width do not fill them. */

@@ -66,6 +66,17 @@ export function checkDreams(regions: readonly DreamRegion[], dreams: readonly { 
   });
 }
 
+/** For the flat table of truth.check. Names are stable: pipelines state bars on them. */
+export function dreamFigures(checks: readonly DreamCheck[]): Readonly<Record<string, number | null>> {
+  return {
+    targets: checks.length,
+    targets_passed: checks.filter((check) => check.passed).length,
+    ...Object.fromEntries(checks.flatMap((check) => [
+      [`response.${check.target}`, check.response], [`percentile.${check.target}`, check.percentile], [`passed.${check.target}`, check.passed ? 1 : 0],
+    ])),
+  };
+}
+
 /** Mean over a region's voxels. @shape signals: float32 [row, voxel]; result: float64 [row] */
 function regionMeans(signals: Float32Array, voxelCount: number, members: readonly number[]): Float64Array {
   return Float64Array.from({ length: signals.length / voxelCount }, (_, i) => members.reduce((sum, v) => sum + (signals[i * voxelCount + v] as number), 0) / members.length);

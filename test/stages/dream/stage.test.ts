@@ -5,7 +5,8 @@ import { afterAll, describe, expect, it } from 'vitest';
 import type { StageDefinition } from '../../../src/engine/stage.js';
 import { readNpy } from '../../../src/formats/npy.js';
 import { createOnnxRuntimeService } from '../../../src/runtime/onnxruntime-service.js';
-import { readDreams } from '../../../src/stages/artifacts/dreams.js';
+import { readDreams, type DreamEntry } from '../../../src/stages/artifacts/dreams.js';
+import type { BlindKey } from '../../../src/stages/dream/blind-sheet.js';
 import dream from '../../../src/stages/dream/stage.js';
 import { runOn, type Ran } from '../readout-ridge/encoding-rig.js';
 import { regionResponses, SIZE, writeTinyModel, type TinyModel } from '../response/tiny-model.js';
@@ -69,6 +70,36 @@ describe('dream', () => {
   it('shows the objective with its weight in the report', async () => {
     const { output } = await ascend({ targets: [{ name: 'r', roi: 'right', minus: ['left'], weight: 0.5 }], images: 1, steps: 1 });
     expect(output.text('report.json')).toContain('right − 0.5·left');
+  });
+
+  it('under a window follows another gradient, and still reports the whole objective', async () => {
+    const narrow = await ascend({ images: 1, window: 0.1 });
+    const none = await ascend({ images: 1 });
+    expect(pictures(narrow)).not.toEqual(pictures(none));
+    const [entry] = readDreams(narrow.output).entries;
+    const { naturalMax, naturalMean } = readDreams(none.output).entries[0] as DreamEntry;
+    expect(entry).toMatchObject({ naturalMax, naturalMean });
+    expect(entry?.response).toBeLessThan(readDreams(none.output).entries[0]?.response ?? NaN);
+  });
+
+  it('shuffles the blind sheet by the seed, with every dream under one number of the key', async () => {
+    const { output } = await ascend({ targets: [{ name: 'l', roi: 'left' }, { name: 'r', roi: 'right' }], images: 5, steps: 1 });
+    const { targets, pictures: numbered } = output.json<BlindKey>('blind-key.json');
+    const { entries } = readDreams(output);
+    expect(targets).toEqual(['l', 'r']);
+    expect(numbered.map(({ number }) => number)).toEqual(Array.from({ length: 10 }, (_, i) => i + 1));
+    expect(numbered.map(({ file }) => file).sort()).toEqual(entries.map(({ file }) => file).sort());
+    expect(numbered.map(({ file }) => file)).not.toEqual(entries.map(({ file }) => file));
+    for (const { file, target } of numbered) expect(entries.find((entry) => entry.file === file)?.target).toBe(target);
+    expect(output.text('report.json')).not.toContain('blind');
+  });
+
+  it('draws how the ascent went, a curve for every target', async () => {
+    const { output } = await ascend({ targets: [{ name: 'lefts', roi: 'left' }, { name: 'rights', roi: 'right' }], images: 2 });
+    const svg = output.text('curves.svg');
+    expect(svg).toContain('lefts');
+    expect(svg).toContain('rights');
+    expect(svg).not.toContain('NaN');
   });
 
   it('refuses two targets of one name and a weight of nothing, naming the target', async () => {

@@ -1,0 +1,29 @@
+/**
+ * A window over the visual field: what lies outside counts less, as under attention to one place. A region's mean is a sum over many receptive fields,
+ * and what drives all of them is one object repeated; what drives those in one place is one object.
+ */
+import type { FeatureLayer } from '../artifacts/features.js';
+
+const MIDDLE = 0.5;
+
+/**
+ * A'[c,h,w] = A[c,h,w]·g[h,w]·H·W/Σg, g[h,w] = exp(−((x−½)² + (y−½)²)/(2σ²)), x = (w+½)/W, y = (h+½)/H: the weights have mean 1, so responses keep
+ * their scale.
+ * @param sigma in sides of the image; 0: no window, the templates as they are
+ * @shape templates, result: by layer float32 [channel, height, width]
+ */
+export function windowTemplates(templates: ReadonlyMap<string, Float32Array>, layers: readonly FeatureLayer[], sigma: number): ReadonlyMap<string, Float32Array> {
+  if (sigma === 0) return templates;
+  return new Map(layers.map((layer) => {
+    const [channels, height, width] = layer.map;
+    const pixels = height * width;
+    const weights = Float64Array.from({ length: pixels }, (_, p) => {
+      const x = ((p % width) + MIDDLE) / width - MIDDLE;
+      const y = (Math.floor(p / width) + MIDDLE) / height - MIDDLE;
+      return Math.exp(-(x * x + y * y) / (2 * sigma * sigma));
+    });
+    const mean = weights.reduce((sum, weight) => sum + weight, 0) / pixels;
+    const template = templates.get(layer.name) as Float32Array;
+    return [layer.name, Float32Array.from({ length: channels * pixels }, (_, i) => ((template[i] as number) * (weights[i % pixels] as number)) / mean)];
+  }));
+}
