@@ -1,25 +1,28 @@
 /** Gradient ascent on an image's Fourier coefficients: the inner loop of a dream, without files and without a stage. */
 import type { Random } from '../../core/random.js';
-import { tensor, type Shape, type Tensor } from '../../core/tensor.js';
+import { tensor, type Tensor } from '../../core/tensor.js';
 import type { TensorProgram } from '../../core/tensor-service.js';
 import { PipelineError } from '../../core/errors.js';
-import { Adam } from '../../math/adam.js';
 import { IMAGE } from '../artifacts/backbone.js';
 import { IMAGE_GRADIENT, RESPONSE } from '../response/response-graph.js';
 import { AffineSampler, randomAffine, type AffineRange } from './affine.js';
-import { FourierImage } from './fourier-image.js';
+import { startFourier, stepFourier, type FourierOptions } from './fourier-model.js';
 
-export interface AscentOptions {
+export interface AscentOptions extends Omit<FourierOptions, 'height' | 'width'> {
   readonly size: number;
   readonly steps: number;
   readonly learningRate: number;
-  /** exponent of the 1/f scale: larger is smoother */
-  readonly decay: number;
-  /** bound on the standard deviation of the image before colour and sigmoid; 0 = none */
-  readonly contrast: number;
   readonly view: AffineRange;
   /** standard deviation of Gaussian pixel noise added to every view */
   readonly noise: number;
+}
+
+/** The two models of a step; both take the same number of images. */
+export interface AscentPrograms {
+  /** from `responseModel` */
+  readonly response: TensorProgram;
+  /** from `fourierModel` with the size, decay and contrast of the options */
+  readonly fourier: TensorProgram;
 }
 
 export interface Ascent {
@@ -31,18 +34,18 @@ export interface Ascent {
 
 /** images in one run of the program. Fixed, so that a dream has the same bits however many others are asked for. */
 export const BATCH = 4;
+const COLOURS = 3;
 
 /**
  * Maximises Σ_b response(view_b(x_b)) by Adam; every image has its own stream of random numbers, so that it does not depend on its neighbours in
  * the batch: view = affine(x) + noise, drawn anew at every step.
- * @param program from `responseModel` with batch size `BATCH`
  * @param templates inputs `template:<layer>`, one template an image
- * @param streams one an image, at most `BATCH`; the rest of the batch stays black and is not read
+ * @param streams one an image, at most the batch of the programs; the rest of the batch stays grey and is not read
  * @param onStep is told the mean response over the images
  * Errors: E_NOT_CONVERGED when a response or its gradient stops being finite, naming the step.
  */
 export async function ascend(
-  program: TensorProgram,
+  programs: AscentPrograms,
   templates: Readonly<Record<string, Tensor>>,
   streams: readonly Random[],
   options: AscentOptions,
@@ -50,24 +53,25 @@ export async function ascend(
   signal: AbortSignal,
 ): Promise<Ascent> {
   const { size } = options;
-  const pixels = size * size;
-  const shape: Shape = [BATCH, 3, size, size];
+  const shape = programs.response.inputs.find((port) => port.name === IMAGE)?.shape ?? [];
+  const perImage = COLOURS * size * size;
   const count = streams.length;
-  const image = new FourierImage(streams.map((stream) => stream.fork('start')), size, size, options.decay);
-  const adam = new Adam(image.parameters.length, { learningRate: options.learningRate });
+  const run = (feeds: Readonly<Record<string, Tensor>>): Promise<Record<string, Tensor>> => programs.fourier.run(feeds);
+  let state = await startFourier(run, streams.map((stream) => stream.fork('start')), shape[0] as number, { ...options, height: size, width: size });
+  const samplers = streams.map(() => new AffineSampler(size, size));
+  const views = tensor('float32', shape);
+  const back = tensor('float32', shape);
   const curves = streams.map((): number[] => []);
   for (let step = 1; step <= options.steps; step += 1) {
     signal.throwIfAborted();
-    const now = image.decode();
-    const views = new Float32Array(BATCH * 3 * pixels);
-    const samplers = streams.map((stream, b) => {
-      const sampler = new AffineSampler(randomAffine(stream, options.view, size), size, size);
-      for (let colour = 0; colour < 3; colour += 1) sampler.sample(now, (b * 3 + colour) * pixels, views, (b * 3 + colour) * pixels);
-      if (options.noise > 0) for (let i = b * 3 * pixels; i < (b + 1) * 3 * pixels; i += 1) views[i] = (views[i] as number) + stream.normal(0, options.noise);
-      return sampler;
+    const now = state.image.data as Float32Array;
+    samplers.forEach((sampler, b) => {
+      const stream = streams[b] as Random;
+      sampler.set(randomAffine(stream, options.view, size)).sample(now, b * perImage, views.data, b * perImage, COLOURS);
+      if (options.noise > 0) stream.addNormals(views.data, b * perImage, (b + 1) * perImage, options.noise);
     });
-    const result = await program.run({ [IMAGE]: tensor('float32', shape, views), ...templates }, [RESPONSE, IMAGE_GRADIENT]);
-    const gradient = (result[IMAGE_GRADIENT]?.data as Float32Array).subarray(0, now.length);
+    const result = await programs.response.run({ [IMAGE]: views, ...templates }, [RESPONSE, IMAGE_GRADIENT]);
+    const gradient = (result[IMAGE_GRADIENT]?.data as Float32Array).subarray(0, count * perImage);
     const responses = (result[RESPONSE]?.data as Float32Array).subarray(0, count);
     if (!responses.every(Number.isFinite) || !gradient.every(Number.isFinite)) {
       throw new PipelineError('E_NOT_CONVERGED', `the dream stopped being finite at step ${step}`, {
@@ -76,15 +80,10 @@ export async function ascend(
       });
     }
     responses.forEach((response, b) => curves[b]?.push(response));
-    const back = new Float32Array(now.length);
-    samplers.forEach((sampler, b) => {
-      // Adam minimises: the sign turns ascent into descent.
-      for (let i = b * 3 * pixels; i < (b + 1) * 3 * pixels; i += 1) gradient[i] = -(gradient[i] as number);
-      for (let colour = 0; colour < 3; colour += 1) sampler.scatter(gradient, (b * 3 + colour) * pixels, back, (b * 3 + colour) * pixels);
-    });
-    adam.update(image.parameters, image.backward(back));
-    if (options.contrast > 0) image.boundContrast(options.contrast);
+    back.data.fill(0);
+    samplers.forEach((sampler, b) => sampler.scatter(gradient, b * perImage, back.data, b * perImage, COLOURS));
+    state = await stepFourier(run, state, back, options.learningRate, step);
     onStep(step, responses.reduce((sum, x) => sum + x, 0) / count);
   }
-  return { images: image.decode().slice(), curves };
+  return { images: (state.image.data as Float32Array).slice(0, count * perImage), curves };
 }

@@ -22,6 +22,7 @@ import { objectiveOf } from '../response/objective.js';
 import { predictImages } from '../response/predict-images.js';
 import { RESPONSE, responseModel, templateInput } from '../response/response-graph.js';
 import { ascend, BATCH } from './ascent.js';
+import { fourierModel } from './fourier-model.js';
 import { blindSheet, type BlindItem } from './blind-sheet.js';
 import { CURVES_FIGURE, curvesFigure, dreamReport } from './report.js';
 import { windowTemplates } from './window.js';
@@ -38,7 +39,7 @@ const Target = Type.Object(
 
 export default defineStage({
   type: 'dream',
-  version: 2,
+  version: 3,
   summary: 'Synthesises the images that maximise the predicted response of a region.',
   description: [
     'Gradient ascent with Adam on the Fourier coefficients of an image in a decorrelated colour space: x = sigmoid(C·irfft2(s·z)/4), s(f) = 1/max(f, 1/size)^decay. Every step sees the image under a random rotation, zoom and shift (bilinear, reflected at the border) and with Gaussian noise. After each step the contrast is bounded.',
@@ -89,6 +90,7 @@ export default defineStage({
     const natural = predictImages(features, Int32Array.from(features.nsdIds.keys()), folds, signal);
     // Views carry noise, so elements of a pooling window hardly tie; where they do, a gradient that is too large still points upward.
     const program = await services.tensor.compile(responseModel(backbone, BATCH, readout.layers.map((layer) => layer.name), 'every'), { label: 'dream' });
+    const fourier = await services.tensor.compile(fourierModel(BATCH, { height: size, width: size, decay: params.decay, contrast: params.contrast }), { label: 'image of a dream' });
     const writer = new NpyWriter(outputs.dreams.path('dreams.npy'), 'float32', [targets.length * params.images, 3, size, size]);
     try {
       const entries: DreamEntry[] = [];
@@ -109,7 +111,7 @@ export default defineStage({
         const responses: number[] = [];
         for (let group = 0; group < groups; group += 1) {
           const ascent = await ascend(
-            program, local, streams.slice(group * BATCH, (group + 1) * BATCH), options,
+            { response: program, fourier }, local, streams.slice(group * BATCH, (group + 1) * BATCH), options,
             (step, response) => context.progress((t * groups + group) * params.steps + step, targets.length * groups * params.steps, `${target.name} ${(response + fold.intercept).toFixed(2)}`),
             signal,
           );
@@ -140,6 +142,7 @@ export default defineStage({
     } finally {
       writer.abandon();
       await program.dispose();
+      await fourier.dispose();
     }
   },
 });
