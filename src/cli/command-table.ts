@@ -58,7 +58,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       SET,
       { flags: '--jobs <n>', description: 'stages that run at once at most (default: as many as cores and memory allow)' },
       { flags: '--keep-going', description: 'after a failure go on with the stages that do not depend on it' },
-      { flags: '--force [stages]', description: 'run again even if stored: --force for all stages, --force=dream,evaluate for some' },
+      { flags: '--force [stages]', description: 'run again even if stored: --force for all stages, --force=dream,evaluate for some, --force=\'voxels[seed=1]\' for instances of a matrix' },
       CACHE_MODE,
       RESULTS,
     ],

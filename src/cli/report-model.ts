@@ -5,6 +5,7 @@
 import { PipelineError } from '../core/errors.js';
 import type { ReportBlock } from '../core/report-block.js';
 import type { Artifact, ArtifactFile } from '../engine/artifact.js';
+import { baseName } from '../engine/coordinates.js';
 import { readArtifactFile } from '../engine/read-artifact-file.js';
 import type { RunSummary } from '../engine/run-journal.js';
 import type { StageOutcome } from '../engine/run-record.js';
@@ -60,6 +61,7 @@ async function reportStage(outcome: StageOutcome, source: Source): Promise<Repor
   const noted = word === 'skipped' || word === 'blocked' || word === 'ran';
   return {
     name,
+    ...(baseName(name) === name ? {} : { instanceOf: baseName(name) }),
     type,
     word: word ?? 'blocked',
     params,

@@ -56,7 +56,7 @@ function compare(was: JsonValue | undefined, is: JsonValue | undefined, path: re
 }
 
 function isLabelled(value: JsonValue | undefined): value is readonly JsonObject[] {
-  return Array.isArray(value) && value.length > 0 && value.every((item) => isMap(item) && isMap(item['labels']) && typeof item['digest'] === 'string' && isDigest(item['digest']));
+  return Array.isArray(value) && value.length > 0 && (value as readonly JsonValue[]).every((item) => isMap(item) && isMap(item['labels']) && typeof item['digest'] === 'string' && isDigest(item['digest']));
 }
 
 /** `[name=own,sessions=4]` → digest */

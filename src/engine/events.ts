@@ -1,12 +1,13 @@
 /** Everything that happens in a run, as one closed union. The engine emits; renderers and the run record listen. */
 import type { Digest } from '../core/digest.js';
 import type { SerializedError } from '../core/errors.js';
+import type { Coordinates } from './coordinates.js';
 import type { StageKey } from './record.js';
 
 export type StageWord = 'ran' | 'restored' | 'skipped' | 'failed' | 'blocked';
 
 export type RunEvent =
-  | { readonly kind: 'run.started'; readonly run: string; readonly pipeline: string; readonly file: string; readonly stages: readonly { readonly name: string; readonly type: string }[] }
+  | { readonly kind: 'run.started'; readonly run: string; readonly pipeline: string; readonly file: string; readonly stages: readonly { readonly name: string; readonly type: string; readonly coordinates?: Coordinates }[] }
   | { readonly kind: 'stage.started'; readonly stage: string; readonly type: string; readonly key: StageKey; readonly reason: string }
   | { readonly kind: 'stage.progress'; readonly stage: string; readonly done: number; readonly total: number; readonly note?: string }
   | { readonly kind: 'stage.log'; readonly stage: string; readonly level: 'info' | 'warning'; readonly text: string }

@@ -6,7 +6,7 @@
  * Per source the producer's instances are put into buckets once, so that N instances that each take one cost N look-ups, not N².
  */
 import type { SourceSpan } from '../core/source-span.js';
-import { compareCoordinates, coordinatesText, coordinateText, instanceName } from './coordinates.js';
+import { compareCoordinates, coordinatesText, coordinateText, instanceName, sortedCoordinates } from './coordinates.js';
 import type { Coordinate, Coordinates } from './coordinates.js';
 import type { Diagnostics } from './diagnostics.js';
 import type { Matrix } from './matrix.js';
@@ -70,9 +70,10 @@ function joinSource(entry: StageEntry, axes: readonly string[], port: string, ma
   if (!many && free.length > 0) return tooMany(entry, port, source, matrix, free, diagnostics);
   const buckets = new Map<string, InputBinding[]>();
   const labelled = matrix.axes.filter((axis) => !shared.includes(axis));
+  const own: Coordinates = reference.label === undefined ? {} : { [NAME_LABEL]: reference.label };
   for (const coordinates of matrix.instances) {
     const key = bucketKey([...shared, ...selected].map((axis) => coordinates[axis] as Coordinate));
-    const labels: Coordinates = { ...Object.fromEntries(labelled.map((axis) => [axis, coordinates[axis] as Coordinate])), ...(reference.label === undefined ? {} : { [NAME_LABEL]: reference.label }) };
+    const labels = sortedCoordinates({ ...own, ...Object.fromEntries(labelled.map((axis) => [axis, coordinates[axis] as Coordinate])) });
     const edge: InputBinding = { stage: instanceName(stage, coordinates), output, span: reference.span, ...(many ? { labels } : {}) };
     const bucket = buckets.get(key);
     if (bucket === undefined) buckets.set(key, [edge]);

@@ -136,13 +136,15 @@ class Reader {
     return EMPTY;
   }
 
-  matrix(node: SourceNode, where: string): ReadonlyMap<string, MapEntry> {
+  /** undefined where there is none, or something else (which is reported). */
+  matrix(node: SourceNode | undefined, where: string): ReadonlyMap<string, MapEntry> | undefined {
+    if (node === undefined) return undefined;
     const axes = this.map(node, `"matrix" of ${where}`);
     for (const { key, keySpan } of axes.values()) {
       if (!this.checkName(key, PARAM_NAME_PATTERN, 'name of an axis', keySpan) || key !== NAME_LABEL) continue;
       this.diagnostics.error('E_BAD_NAME', `"${NAME_LABEL}" cannot be the name of an axis`, { facts: { expected: 'another name: this one labels the sources that an input lists by name' }, hint: 'choose another name', span: keySpan });
     }
-    return axes;
+    return axes === EMPTY ? undefined : axes;
   }
 
   stages(node: SourceNode): StageEntry[] {
@@ -163,13 +165,13 @@ class Reader {
     const field = (key: 'inputs' | 'params' | 'resources'): ReadonlyMap<string, MapEntry> => this.map(value.entries.get(key)?.value, `"${key}" of ${where}`);
     const when = value.entries.get('when')?.value;
     const seed = value.entries.get('seed')?.value;
-    const matrix = value.entries.get('matrix');
+    const matrix = this.matrix(value.entries.get('matrix')?.value, where);
     return {
       name, span,
       type: type === undefined ? '' : this.text(type, `type of ${where}`),
       typeSpan: type?.span ?? span,
       ...(when === undefined ? {} : { when }),
-      ...(matrix === undefined ? {} : { matrix: this.matrix(matrix.value, where) }),
+      ...(matrix === undefined ? {} : { matrix }),
       ...(seed === undefined ? {} : { seed }),
       inputs: field('inputs'), params: field('params'), resources: field('resources'),
     };

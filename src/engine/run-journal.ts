@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import type { Digest } from '../core/digest.js';
 import type { SerializedError } from '../core/errors.js';
 import type { Artifact } from './artifact.js';
-import { baseName } from './coordinates.js';
+import { baseName, type Coordinates } from './coordinates.js';
 import type { RunEvent, RunEventListener, StageWord } from './events.js';
 import { gitState, hardware, softwareVersions, type GitState } from './machine.js';
 import type { Plan, PlannedStage } from './plan.js';
@@ -72,7 +72,7 @@ export class RunJournal {
   static begin(plan: Plan, options: JournalOptions): RunJournal {
     const journal = new RunJournal(plan, options);
     journal.#folder?.begin({ ...journal.#record('running'), owner: currentOwner() });
-    const stages = plan.stages.map(({ name, manifest }) => ({ name, type: manifest.type }));
+    const stages = plan.stages.map((stage) => ({ name: stage.name, type: stage.manifest.type, ...ofInstance(stage) }));
     journal.emit({ kind: 'run.started', run: journal.id, pipeline: plan.name, file: plan.file, stages });
     return journal;
   }
@@ -214,7 +214,11 @@ function openFolder(store: Store): [id: string, folder: RunFolder | undefined] {
 
 function outcomeOf(stage: PlannedStage): Mutable<StageOutcome> {
   const inputs = Object.fromEntries(Object.entries(stage.inputs).map(([port, bindings]) => [port, bindings.map((binding) => `${binding.stage}.${binding.output}`)]));
-  return { name: stage.name, ...(stage.name === baseName(stage.name) ? {} : { coordinates: stage.coordinates }), type: stage.manifest.type, version: stage.manifest.version, params: stage.params, inputs, metrics: {}, outputs: {} };
+  return { name: stage.name, ...ofInstance(stage), type: stage.manifest.type, version: stage.manifest.version, params: stage.params, inputs, metrics: {}, outputs: {} };
+}
+
+function ofInstance({ name, coordinates }: PlannedStage): { readonly coordinates?: Coordinates } {
+  return name === baseName(name) ? {} : { coordinates };
 }
 
 function summaryOf(artifact: Artifact): OutputSummary {

@@ -171,7 +171,8 @@ export class Scope {
       if (within !== undefined) within.usesMatrix = true;
       if (within !== undefined && Object.hasOwn(within.coordinates, name)) return true;
       const axes = Object.keys(within?.coordinates ?? {});
-      diagnostics.error('E_UNKNOWN_REFERENCE', within === undefined ? `"matrix.${name}" is known in a stage with a matrix only` : `stage "${within.stage}" has no axis "${name}"`, {
+      diagnostics.error('E_UNKNOWN_REFERENCE', within === undefined ? `"matrix.${name}" is not known here` : `stage "${within.stage}" has no axis "${name}"`, {
+        ...(within === undefined ? { facts: { expected: 'a value of a stage that has this axis, outside of its matrix:' } } : {}),
         hint: within === undefined ? 'use a param' : suggestion(name, axes, `add matrix: { ${name}: [ … ] } to the stage`),
         span,
       });

@@ -27,6 +27,8 @@ export interface ReportModel {
 
 export interface ReportStage {
   readonly name: string;
+  /** of an instance of a matrix: the stage of the file */
+  readonly instanceOf?: string;
   readonly type: string;
   readonly word: ReportWord;
   readonly key?: string;

@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { main } from '../../src/cli/main.js';
-import { manifestOf, type StageContext, type StageDefinition, type StageManifest } from '../../src/engine/stage.js';
+import { manifestOf, type LabelledArtifact, type StageContext, type StageDefinition, type StageManifest } from '../../src/engine/stage.js';
 
 export const PIXEL = Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==', 'base64');
 
@@ -123,6 +123,19 @@ export class FakeProject {
         ]);
       }),
     };
+    const sum = {
+      ...common,
+      type: 'fake.sum',
+      params: { type: 'object', additionalProperties: false, properties: {} },
+      inputs: { numbers: { type: 'Number', description: 'what to add', many: true } },
+      outputs: { number: { type: 'Number', description: 'the sum', publish: ['*.csv'] } },
+      run: run('fake.sum', ({ inputs, outputs }) => {
+        const numbers = inputs['numbers'] as unknown as readonly LabelledArtifact[];
+        const values = numbers.map(({ artifact }) => artifact.json<{ value: number }>('number.json').value);
+        outputs['number']?.json('number.json', { value: values.reduce((total, value) => total + value, 0) });
+        outputs['number']?.write('sum.csv', `${numbers.map(({ labels }, i) => `${JSON.stringify(labels)} ${values[i]}`).join('\n')}\n`);
+      }),
+    };
     const source = {
       ...common,
       type: 'fake.source',
@@ -131,6 +144,6 @@ export class FakeProject {
       outputs: { number: { type: 'Number', description: 'a number' } },
       run: run('fake.source', ({ outputs }) => outputs['number']?.json('number.json', { value: 1 })),
     };
-    return [number, double, source] as unknown as StageDefinition[];
+    return [number, double, sum, source] as unknown as StageDefinition[];
   }
 }

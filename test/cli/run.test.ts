@@ -101,7 +101,7 @@ describe('pipeline run', () => {
     const all = await project.run(['run', '--force', 'demo.yaml']);
     expect(all.stdout.split('\n')[0]).toBe('2 ran, 0 restored, 1 skipped, 0 failed, 0 blocked in <time>');
     const wrong = await project.run(['run', 'demo.yaml', '--force=nummer']);
-    expect(wrong).toEqual({ code: 2, stdout: '', stderr: 'E_UNKNOWN_STAGE_NAME  "nummer" is not a stage of "demo"\n  expected: one of 3 stages\n  found: "nummer"\n  file: <project>/demo.yaml\n  did you mean "number"?\nmore: pipeline help E_UNKNOWN_STAGE_NAME\n' });
+    expect(wrong).toEqual({ code: 2, stdout: '', stderr: 'E_UNKNOWN_STAGE_NAME  "nummer" is not a stage of "demo"\n  expected: one of 3 stages\n  found: "nummer"\n  did you mean "number"?\nmore: pipeline help E_UNKNOWN_STAGE_NAME\n' });
   });
 
   test('a run that changed nothing names the results and the report that are there, and copies nothing', async () => {

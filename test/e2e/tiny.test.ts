@@ -11,7 +11,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 const CLI = resolve('dist/cli/main.js');
 const TINY = resolve('pipelines/tiny.yaml');
 const folder = mkdtempSync(join(tmpdir(), 'tiny-'));
-const STAGES = ['simulate', 'source', 'stimuli', 'voxels', 'pictures', 'backbone', 'features', 'readout', 'evaluation', 'dream', 'attribution', 'truth'];
+const STAGES = ['simulate', 'source', 'stimuli', 'voxels', 'pictures', 'backbone', 'features', 'readout', 'evaluation', 'dream', 'selection', 'attribution', 'true-attribution', 'truth', 'comparison'];
 const environment: NodeJS.ProcessEnv = { ...process.env, CI: '1', NO_COLOR: '1' };
 delete environment['NSD_ROOT'];
 
@@ -53,7 +53,7 @@ describe('pipelines/tiny.yaml', () => {
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
   it('runs every kind of stage from nothing', () => {
-    expect(first.stderr + first.stdout).toContain('12 ran, 0 restored, 0 skipped, 0 failed, 0 blocked');
+    expect(first.stderr + first.stdout).toContain('15 ran, 0 restored, 0 skipped, 0 failed, 0 blocked');
     expect(first.code).toBe(0);
     expect(named(first.words, 'ran')).toEqual([...STAGES].sort());
   });
@@ -80,14 +80,14 @@ describe('pipelines/tiny.yaml', () => {
     const planned = pipeline('plan', TINY, ...cache);
     expect(planned.stdout).toMatch(/dream +run .*params\.steps 6 → 7/);
     expect(planned.stdout).toMatch(/truth +maybe .*after "dream"/);
-    expect(planned.stdout).toContain('10 hit, 1 run, 1 maybe, 0 skipped');
+    expect(planned.stdout).toContain('12 hit, 1 run, 2 maybe, 0 skipped');
     expect(pipeline('explain', TINY, 'dream', ...cache).stdout).toContain('params.steps 6 → 7');
-    expect(named(run('cache', '--set', 'params.steps=7').words, 'ran')).toEqual(['dream', 'truth']);
+    expect(named(run('cache', '--set', 'params.steps=7').words, 'ran')).toEqual(['comparison', 'dream', 'truth']);
   });
 
   it('does not extract features or voxels again when the alphas of the readout change', () => {
     const ran = named(run('cache', '--set', 'stages.readout.params.alphas=[10, 1000]').words, 'ran');
-    expect(ran).toEqual(['attribution', 'dream', 'evaluation', 'readout', 'truth']);
+    expect(ran).toEqual(['attribution', 'comparison', 'dream', 'evaluation', 'readout', 'truth']);
   });
 
   it('is all restored when the seed of the simulator goes there and back', () => {
@@ -131,9 +131,9 @@ describe('pipelines/tiny.yaml', () => {
     }
     const real = run('cache', '--set', `params.nsd=${root}`);
     expect(real.code).toBe(0);
-    expect(named(real.words, 'skipped')).toEqual(['simulate', 'truth']);
+    expect(named(real.words, 'skipped')).toEqual(['comparison', 'simulate', 'true-attribution', 'truth']);
     expect(named(real.words, 'ran')).toEqual(['source']);
-    expect(named(real.words, 'restored')).toEqual(STAGES.filter((name) => !['simulate', 'truth', 'source'].includes(name)).sort());
+    expect(named(real.words, 'restored')).toEqual(STAGES.filter((name) => !['comparison', 'simulate', 'true-attribution', 'truth', 'source'].includes(name)).sort());
     expect(real.digests['source.nsd']).toBe(first.digests['source.nsd']);
 
     // Another place, the other format: other files, the same trials.

@@ -143,6 +143,7 @@ describe('agreement with an independent implementation (tools/oracles/canonical_
   interface Oracle {
     readonly cases: readonly { readonly domain: string; readonly value: JsonValue; readonly encoding: string; readonly digest: string }[];
     readonly stageKey: { readonly material: KeyMaterial; readonly key: string };
+    readonly gatherKey: { readonly material: KeyMaterial; readonly key: string };
   }
   const oracle = JSON.parse(readFileSync(new URL('../fixtures/keys/canonical.json', import.meta.url), 'utf8')) as Oracle;
 
@@ -155,6 +156,7 @@ describe('agreement with an independent implementation (tools/oracles/canonical_
 
   test('a stage key is the same', () => {
     expect(stageKey(oracle.stageKey.material)).toBe(oracle.stageKey.key);
+    expect(stageKey(oracle.gatherKey.material)).toBe(oracle.gatherKey.key);
   });
 });
 

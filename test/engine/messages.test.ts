@@ -422,7 +422,7 @@ test('expressions with unknown names, wrong operands and bad grammar', () => {
       11 |   g: root \${env.NSD_ROOT}
       12 |   h: \${stages.sim.nsd}
          |        ^^^^^^
-      expected: params.NAME or env.NAME
+      expected: params.NAME, env.NAME or matrix.AXIS
       found: stages
       connect the stage under inputs:, as port: \${stages.NAME}
 

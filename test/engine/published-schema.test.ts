@@ -45,11 +45,38 @@ test.each([
   expect(validate({ name: 'x', stages: { a: { type, inputs, params } } })).toBe(valid);
 });
 
+test.each([
+  ['lists and lists from params', { subject: [1, 'a', true], n: '${params.n}' }, true],
+  ['points to leave out and to add', { n: [1, '${params.x}'], exclude: [{ n: 1 }], include: [{ n: 5 }] }, true],
+  ['a value that is no list', { n: 3 }, false],
+  ['a value that is a map', { n: [{ a: 1 }] }, false],
+  ['an empty list', { n: [] }, false],
+  ['points that are no maps', { n: [1], exclude: [1] }, false],
+  ['an axis that cannot be a name', { 'a-b': [1] }, false],
+])('a matrix with %s: %j', (_, matrix, valid) => {
+  expect(validate({ name: 'x', stages: { a: { type: 'fake.simulate', matrix, params: { subject: '${matrix.subject}' } } } })).toBe(valid);
+});
+
+test.each([
+  ['${stages.r}', true],
+  ['${stages.r[n=4, m="a b"].readout}', true],
+  [['${stages.r}', '${stages.q.readout}'], true],
+  [{ own: '${stages.r}', other: '${stages.q[n=1]}' }, true],
+  [[], false],
+  [{}, false],
+  [['r'], false],
+  [{ own: ['${stages.r}'] }, false],
+])('a port that takes many: %j is %s', (readouts, valid) => {
+  expect(validate({ name: 'x', stages: { a: { type: 'fake.compare', inputs: { readouts } } } })).toBe(valid);
+  expect(validate({ name: 'x', stages: { a: { type: 'fake.dream', inputs: { readout: readouts } } } })).toBe(valid && typeof readouts === 'string');
+});
+
 test('every type, port and parameter carries its description for hovering', () => {
   const definitions = schema['definitions'] as unknown as Record<string, { properties: Record<string, { description?: string; default?: unknown }>; description?: string }>;
   expect(definitions['fake.simulate.params']?.properties['subject']).toMatchObject({ description: 'number of the subject', default: 1 });
   expect(definitions['fake.source.inputs']?.properties['simulated']?.description).toBe('NsdTree (optional): NsdTree to use');
   expect(definitions['fake.dream.params']?.description).toBe('Dreams.');
+  expect(definitions['fake.compare.inputs']?.properties['truths']?.description).toBe('Truth (optional, many): what is true');
 });
 
 let compiled: Record<string, ParameterCheck>;

@@ -97,3 +97,17 @@ describe('the page', () => {
     expect(tags.at(-1)).toBe('/html');
   });
 });
+
+test('instances of a matrix share a box of the drawing, which shows the word that matters most; the table lists each', () => {
+  const model = sampleModel();
+  const stage = (name: string, more: Partial<ReportModel['stages'][number]>): ReportModel['stages'][number] => ({ name, type: 'fake', word: 'ran', params: {}, metrics: {}, after: [], outputs: [], ...more });
+  const html = renderReport({
+    ...model,
+    stages: [stage('v[n=1]', { instanceOf: 'v' }), stage('v[n=2]', { instanceOf: 'v', word: 'failed' }), stage('w[n=1]', { instanceOf: 'w', after: ['v[n=1]'] }), stage('all', { after: ['v[n=1]', 'v[n=2]', 'w[n=1]'], word: 'blocked' })],
+  });
+  expect(html.match(/<g class="node [^>]*>/g)?.map((tag) => /node (\w+)/.exec(tag)?.[1])).toEqual(['failed', 'ran', 'blocked']);
+  expect(html).toContain('<title>v (fake): 1 failed, 1 ran</title>');
+  expect(html).toContain('2 × fake');
+  expect(html.match(/<path class="edge"[^>]*><title>[^<]*/g)?.map((path) => path.split('<title>')[1])).toEqual(['v → w', 'v → all', 'w → all']);
+  expect(html).toContain('<td>v[n=2]</td>');
+});

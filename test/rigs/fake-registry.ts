@@ -91,6 +91,12 @@ export const FAKE_MANIFESTS: readonly StageManifest[] = [
     random: true,
     needs: ['tensor'],
   }),
+  manifest('fake.compare', {
+    summary: 'Compares readouts.',
+    params: { over: { type: 'string', default: '' } },
+    inputs: { readouts: { type: 'Readout', description: 'readouts to compare', many: true }, truths: { type: 'Truth', description: 'what is true', many: true, optional: true } },
+    outputs: { images: output('Images') },
+  }),
   manifest('fake.relay', {
     summary: 'Passes a data set on.',
     inputs: { nsd: port('NsdTree') },

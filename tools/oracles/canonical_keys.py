@@ -81,7 +81,9 @@ def main():
     fixed = [None, 0, -7, 0.1, 1e-7, 1.5e-7, 5e-324, 123456.789, 2**53 - 1, "", "Z\u00fcrich", [], {}, [[1], 2], {"\U0001f4a1": 1, "\ufffd": 2}]
     values = fixed + [random_value(rng) for _ in range(40)]
     cases = [{"domain": "oracle/1", "value": value, "encoding": (text("oracle/1") + encode(value)).decode("utf-8"), "digest": digest("oracle/1", value)} for value in values]
-    output = {"stageKey": {"material": material, "key": digest("stage-key/1", material)}, "cases": cases}
+    # an input that gathers many artifacts: a list of labels and digests
+    gathered = dict(material, type="compare.scores", inputs={"scores": [{"labels": {"name": name, "sessions": n}, "digest": hashlib.sha256(b"%d" % n).hexdigest()} for name in ("other", "own") for n in (4, 10)]})
+    output = {"stageKey": {"material": material, "key": digest("stage-key/1", material)}, "gatherKey": {"material": gathered, "key": digest("stage-key/1", gathered)}, "cases": cases}
     path = pathlib.Path(__file__).resolve().parents[2] / "test/fixtures/keys/canonical.json"
     path.write_text(json.dumps(output, indent=1, sort_keys=True) + "\n")
 

@@ -1,4 +1,4 @@
-"""Fixtures for test/stages/simulate/brain.test.ts and test/math/resample.test.ts, from PyTorch and Pillow.
+"""Fixtures for test/stages/simulate/brain.test.ts, test/stages/truth-attribute and test/math/resample.test.ts, from PyTorch and Pillow.
 
 An independent statement of the true brain: dense two-dimensional Gabor kernels, explicit padding, torch's own pooling and antialiased resize,
 where the product uses separable filters and matrices. Inputs are formulas, so that only results are stored.
@@ -72,7 +72,7 @@ y, x = np.mgrid[0:128, 0:128].astype(float)
 image = np.stack([
     [0.5 + 0.25 * np.sin((x * (0.11 + 0.05 * c) + y * 0.07) * (1 + 0.8 * k)) + 0.2 * np.cos(x * y * 0.003 * (c + 1 + k)) for c in range(3)] for k in range(4)
 ])
-image = torch.tensor(image.astype(np.float32).astype(float))
+image = torch.tensor(image.astype(np.float32).astype(float), requires_grad=True)
 i = np.arange(N * 15 * 144, dtype=float)
 templates = np.sin(1.3 * i + 0.001 * i * i).reshape(N, 15, 12, 12)
 masks = np.zeros((N, 1, 12, 12))
@@ -99,7 +99,16 @@ for size in (128, 90, 64, 45):
     e = torch.relu(r - 0.6 * others) ** 2 * gain
     energy = energy + F.adaptive_avg_pool2d(resize(e, 32), 8)
 bank = torch.cat([torch.sqrt(energy + 0.02) - math.sqrt(0.02), F.avg_pool2d(amplitudes, 4)], 1)
-np.save(f"{out}/bank.npy", bank.reshape(-1).numpy().astype(np.float32))
+np.save(f"{out}/bank.npy", bank.detach().reshape(-1).numpy().astype(np.float32))
+
+# --- a linear functional of the bank, and its derivative by the image along directions that are formulas too
+template = torch.cos(0.37 * torch.arange(1472, dtype=torch.float64)).float().double()
+response = bank.reshape(4, -1) @ template
+(gradient,) = torch.autograd.grad(response.sum(), image)
+flat = np.arange(3 * 128 * 128, dtype=float)
+directions = np.stack([np.sin(0.013 * (j + 1) * flat + j) for j in range(8)])
+json.dump({"response": response.tolist(), "norm": gradient.reshape(4, -1).norm(dim=1).tolist(), "slopes": (gradient.reshape(4, -1).numpy() @ directions.T).tolist()},
+          open(f"{out}/brain-gradient.json", "w"))
 
 # --- resampling: sizes up and down, square and not
 cases = []

@@ -94,7 +94,8 @@ function insideBoxes(map: Float32Array, image: Float32Array, baselines: readonly
 
 function captionOf({ completenessGap, inside }: AttributionEntry): string {
   const gap = completenessGap === null ? '' : `gap ${(100 * completenessGap).toFixed(2)}%`;
-  return inside?.smoothed == null ? gap : `inside ${(100 * inside.smoothed).toFixed(0)}% ${gap}`.trim();
+  const share = inside?.smoothed ?? null;
+  return share === null ? gap : `inside ${(100 * share).toFixed(0)}% ${gap}`.trim();
 }
 
 /** Two pictures in one. @shape uint8 [size, 2·size, 3] */

@@ -21,7 +21,7 @@ import { batchFor, programEvaluator } from './evaluator.js';
 import { explainImages, type Explained } from './explain-images.js';
 import { requireHeldOut, topImages } from './held-out.js';
 import { pathPoints } from './integrated-gradients.js';
-import { checkExplainingOptions, explainingOptions } from './options.js';
+import { checkExplainingOptions, explainingParameters } from './options.js';
 
 /** images in one run of the program at most */
 const LARGEST_BATCH = 16;
@@ -39,7 +39,7 @@ export default defineStage({
   ].join('\n\n'),
   params: Type.Object(
     {
-      ...explainingOptions,
+      ...explainingParameters.properties,
       images: Type.Integer({ minimum: 1, maximum: 10_000, default: 12, description: 'without a selection: how many held-out images, those with the largest predicted response' }),
       control: choice(CONTROLS, { default: 'none', description: '`shuffled-readout`: the sanity check of Adebayo et al. 2018, marked as a control wherever it is shown' }),
     },

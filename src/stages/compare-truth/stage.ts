@@ -71,7 +71,7 @@ function report(conditions: readonly Condition[], bars: readonly BarResult[], ov
   const replicates = Math.max(0, ...conditions.map((condition) => condition.replicates));
   const cell = (condition: Condition, figure: string): string | null => {
     const summary = condition.summaries.find((one) => one.figure === figure);
-    if (summary?.median == null) return null;
+    if (summary === undefined || summary.median === null) return null;
     const range = summary.low === summary.high ? '' : ` (${short(summary.low)} … ${short(summary.high)})`;
     return `${short(summary.median)}${range}${summary.undefined > 0 ? `, ${summary.undefined} undefined` : ''}`;
   };

@@ -1,5 +1,4 @@
 /** `truth.attribute`: which pixels drove the true brain. The measure of what a perfect model's attribution would look like. */
-import { Type } from '@sinclair/typebox';
 import { PipelineError } from '../../core/errors.js';
 import { readImageSelection } from '../artifacts/image-selection.js';
 import { imagesOf, readStimuli } from '../artifacts/stimuli.js';
@@ -7,7 +6,7 @@ import { readVoxels } from '../artifacts/voxels.js';
 import { openBaselines } from '../attribute/baselines.js';
 import { programEvaluator } from '../attribute/evaluator.js';
 import { explainImages, type Explained } from '../attribute/explain-images.js';
-import { checkExplainingOptions, explainingOptions } from '../attribute/options.js';
+import { checkExplainingOptions, explainingParameters } from '../attribute/options.js';
 import { defineStage } from '../define.js';
 import { openImages } from '../images/image-source.js';
 import { findRoi, voxelWeights } from '../response/functional.js';
@@ -24,7 +23,7 @@ export default defineStage({
   summary: 'Shows which pixels drove the simulated subject\'s true brain, by the methods of attribute.',
   description:
     'The true brain is a tensor graph and is differentiated as a backbone is: F is the mean noiseless response of a region\'s planted voxels (z units over all stimuli shown), optionally minus other regions, at the 128 pixels at which the brain sees. Everything else is as in attribute, which see. Connect the maps to truth.check: as `attributions`, for how much of what drives the brain lies inside the boxes at all, and as `reference`, for how alike a model\'s maps are.',
-  params: Type.Object(explainingOptions, { additionalProperties: false }),
+  params: explainingParameters,
   inputs: {
     truth: { type: 'BrainTruth', description: 'the brain of the simulated subject' },
     voxels: { type: 'Voxels', description: 'regions and where their voxels lie' },

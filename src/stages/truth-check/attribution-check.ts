@@ -31,7 +31,7 @@ export interface AttributionCheck {
 }
 
 /** Errors: E_DATA for a region without planted voxels. */
-export function checkAttributions(reader: ArtifactReader, reference: ArtifactReader | undefined, truth: Truth, voxels: Voxels, params: { readonly smoothing: number; readonly largest_box: number }): AttributionCheck {
+export function checkAttributions(reader: ArtifactReader, reference: ArtifactReader | undefined, truth: Pick<Truth, 'index' | 'labels'>, voxels: Pick<Voxels, 'rois' | 'position'>, params: { readonly smoothing: number; readonly largest_box: number }): AttributionCheck {
   const file = readAttributions(reader);
   const area = areaOf(truth, membersOf(truth, voxels, file.roi));
   const labels = LABELS_OF_AREA[area] ?? [];

@@ -116,6 +116,18 @@ export function fakeDefinitions(control: Control, versions: Readonly<Record<stri
         await behave(control, params.label, signal);
       },
     }),
+    ...(['inline', 'worker'] as const).map((runs) =>
+      define({
+        type: runs === 'inline' ? 'fake.gather' : 'fake.gather-work', version: 1, summary: 'Lists texts with their labels.', params: PARAMS,
+        inputs: { texts: { type: 'Text', description: 'texts', many: true }, more: { type: 'Text', description: 'more texts', many: true, optional: true } },
+        outputs: TEXT_OUT, needs: [], random: false, runs, resources: { cpus: 1, memoryMb: 10 },
+        async run({ params, inputs, outputs, signal }) {
+          await behave(control, params.label, signal);
+          const lines = [...inputs.texts, ...inputs.more].map(({ labels, artifact }) => `${JSON.stringify(labels)} ${read(artifact)}`);
+          outputs.out.write('text.txt', `${lines.join('\n')}\n${inputs.texts.length}+${inputs.more.length}\n${'.'.repeat(params.pad)}`);
+        },
+      }),
+    ),
     define({
       type: 'fake.memo', version: version('fake.memo'), summary: 'Works in chunks.', params: PARAMS, inputs: TEXT_IN, outputs: TEXT_OUT, needs: [], random: false, runs: 'worker', resources: { cpus: 1, memoryMb: 10 },
       async run({ params, outputs, memo, signal, checkpoint, metric }) {

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -6,6 +6,9 @@ import type { StageDefinition } from '../../../src/engine/stage.js';
 import { readNpy } from '../../../src/formats/npy.js';
 import { createOnnxRuntimeService } from '../../../src/runtime/onnxruntime-service.js';
 import { ATTRIBUTION_MAPS, readAttributions } from '../../../src/stages/artifacts/attributions.js';
+import type { ImageSelection } from '../../../src/stages/artifacts/image-selection.js';
+import { boxMask, sharesInside } from '../../../src/stages/attribute/localisation.js';
+import { METHODS } from '../../../src/stages/attribute/methods.js';
 import attribute from '../../../src/stages/attribute/stage.js';
 import { runOn, type Ran } from '../readout-ridge/encoding-rig.js';
 import { regionResponses, SIZE, writeTinyModel, type TinyModel } from '../response/tiny-model.js';
@@ -35,8 +38,8 @@ describe('attribute', () => {
     expect(maps.shape).toEqual([3, 3, SIZE, SIZE]);
     for (const entry of entries) {
       const sum = (maps.data as Float32Array).subarray(entry.row * PIXELS, (entry.row + 1) * PIXELS).reduce((a, b) => a + b, 0);
-      const change = entry.response - entry.baselineResponse;
-      expect(Math.abs(sum - change) / Math.abs(change)).toBeCloseTo(entry.completenessGap, 4);
+      const change = entry.response - (entry.baselineResponse ?? NaN);
+      expect(Math.abs(sum - change) / Math.abs(change)).toBeCloseTo(entry.completenessGap ?? NaN, 4);
     }
     expect(ran.warnings).toEqual([]);
     expect(ran.output.text('report.json')).toContain('Held-out images with the largest predicted response, each');
@@ -71,5 +74,71 @@ describe('attribute', () => {
     await expect(explain({ weight: 1 })).rejects.toMatchObject({ code: 'E_DATA', message: 'region "left" has a weight but nothing to subtract' });
     const other = writeTinyModel(join(root, 'other'), { images: 60, testImages: 30 });
     await expect(explain({}, { ...model.inputs, backbone: other.inputs.backbone })).rejects.toMatchObject({ code: 'E_DATA', message: /not fitted on features of the backbone "tiny"/ });
+  });
+
+  describe('with a selection', () => {
+    const selected: ImageSelection = {
+      labels: ['face'],
+      images: [{ nsdId: 33, covered: 0.25, boxes: [{ label: 'face', x0: 0, y0: 0, x1: 0.5, y1: 0.5 }] }, { nsdId: 50, covered: 0.25, boxes: [{ label: 'face', x0: 0.5, y0: 0.5, x1: 1, y1: 1 }] }],
+    };
+    const folder = (selection: ImageSelection): string => {
+      const at = mkdtempSync(join(root, 'selection-'));
+      writeFileSync(join(at, 'selection.json'), JSON.stringify(selection));
+      return at;
+    };
+    const explainSelected = (params: object = {}, selection = selected): Promise<Ran> => explain(params, { ...model.inputs, selection: folder(selection) } as TinyModel['inputs']);
+
+    it('explains those images and says how much lies inside their boxes', async () => {
+      const ran = await explainSelected({ smoothing: 1 });
+      const { entries } = readAttributions(ran.output);
+      expect(entries.map(({ nsdId }) => nsdId)).toEqual([33, 50]);
+      const maps = readNpy(ran.output.path(ATTRIBUTION_MAPS)).data as Float32Array;
+      entries.forEach(({ row, inside }, i) => {
+        const mask = boxMask(selected.images[i]?.boxes ?? [], SIZE);
+        expect(inside).toMatchObject(sharesInside(maps.subarray(row * PIXELS, (row + 1) * PIXELS), mask, SIZE, 1));
+        expect(inside?.covered).toBe(0.25);
+      });
+      expect(ran.output.text('report.json')).toContain('ositive attribution inside the boxes');
+      expect(ran.metrics['inside.median']).toBeDefined();
+    });
+
+    it('refuses a selected image that was fitted on, and a list beside the selection', async () => {
+      await expect(explainSelected({}, { labels: ['face'], images: [{ nsdId: 3, covered: 1, boxes: [] }] })).rejects.toMatchObject({ code: 'E_LEAK' });
+      await expect(explainSelected({ nsd_ids: [41] })).rejects.toMatchObject({ code: 'E_DATA', message: 'images are both selected and listed' });
+    });
+
+    it('marks a control wherever it is shown, and explains the same images with other weights', async () => {
+      const ran = await explainSelected({ control: 'shuffled-readout', incomplete: 'report' });
+      const file = readAttributions(ran.output);
+      expect(file.control).toBe('shuffled-readout');
+      const report = JSON.parse(ran.output.text('report.json')) as { title?: string; text?: string }[];
+      expect(report[0]?.text).toContain('CONTROL, not a result');
+      expect(report[1]?.title).toContain('CONTROL');
+      const result = await explainSelected({ incomplete: 'report' });
+      expect(file.entries.map(({ nsdId }) => nsdId)).toEqual([33, 50]);
+      expect(readNpy(ran.output.path(ATTRIBUTION_MAPS)).data).not.toEqual(readNpy(result.output.path(ATTRIBUTION_MAPS)).data);
+      expect(result.output.text('report.json')).not.toContain('CONTROL');
+    });
+
+    it('explains by every method, with curves where they are asked for', async () => {
+      for (const method of METHODS) {
+        const { entries, method: kept } = readAttributions((await explainSelected({ method, patch: 3, stride: 2, samples: 5, curve_steps: 4 })).output);
+        expect(kept).toBe(method);
+        for (const { curves, completenessGap, nodes } of entries) {
+          expect(curves?.deletion).toBeTypeOf('number');
+          expect(curves?.insertion).toBeTypeOf('number');
+          expect([completenessGap === null, nodes === null]).toEqual(Array(2).fill(method !== 'integrated-gradients'));
+        }
+      }
+    });
+  });
+
+  it('fails on an image that is not complete, or reports it and goes on', async () => {
+    const strict = { nsd_ids: [41, 35], nodes: 1, max_nodes: 1, tolerance: 1e-12 };
+    await expect(explain(strict)).rejects.toMatchObject({ code: 'E_NOT_CONVERGED', message: 'the attribution of image 41 is not complete' });
+    const ran = await explain({ ...strict, incomplete: 'report' });
+    expect(readAttributions(ran.output).entries).toHaveLength(2);
+    expect(ran.warnings).toHaveLength(2);
+    expect(ran.output.text('report.json')).toContain('NOT COMPLETE within 1e-10 %: 2 of 2');
   });
 });

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Random } from '../../../src/core/random.js';
 import type { FeatureLayer } from '../../../src/stages/artifacts/features.js';
 import type { Roi } from '../../../src/stages/artifacts/voxels.js';
-import { foldReadout, predictRows, voxelWeights } from '../../../src/stages/response/functional.js';
+import { foldReadout, predictRows, shuffleFold, voxelWeights } from '../../../src/stages/response/functional.js';
 import { objectiveOf, objectiveText } from '../../../src/stages/response/objective.js';
 import { poolingMatrix } from '../../../src/stages/response/pooling.js';
 
@@ -96,4 +96,27 @@ it('a folded readout gives the same response as all voxels multiplied out', () =
   });
   expect(response).toBeCloseTo(expected, 4);
   expect(predictRows(folded, features)[0]).toBeCloseTo(expected, 4);
+});
+
+describe('shuffleFold', () => {
+  const layers: readonly FeatureLayer[] = [
+    { name: 'a', channels: [0, 2], grid: [2, 2], offset: 0, map: [3, 4, 4] },
+    { name: 'b', channels: [0, 1], grid: [1, 1], offset: 8, map: [2, 2, 2] },
+  ];
+  const fold = foldReadout(layers, Float32Array.from({ length: 10 }, (_, p) => p + 1), Float32Array.of(3), Float64Array.of(1));
+
+  it('keeps the weights of each layer and puts them elsewhere, the same way for the same seed', () => {
+    const shuffled = shuffleFold(layers, fold, new Random('x'));
+    expect([...shuffled.features.subarray(0, 8)].sort((p, q) => p - q)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+    expect([...shuffled.features.subarray(8)].sort((p, q) => p - q)).toEqual([9, 10]);
+    expect(shuffled.features).not.toEqual(fold.features);
+    expect(shuffled).toEqual(shuffleFold(layers, fold, new Random('x')));
+    expect(shuffled.intercept).toBe(fold.intercept);
+  });
+
+  it('has templates that belong to the shuffled weights', () => {
+    const shuffled = shuffleFold(layers, fold, new Random('x'));
+    const again = foldReadout(layers, Float32Array.from(shuffled.features), Float32Array.of(3), Float64Array.of(1));
+    expect(again.templates).toEqual(shuffled.templates);
+  });
 });
