@@ -1,17 +1,19 @@
 // One map of integrated gradients (50 nodes of Gauss–Legendre, AlexNet at 224 px, folded readout of five layers): ours against Captum's, in one run.
 // Usage: node bench/integrated-gradients.mjs --python PATH [--rounds 5] [--threads 2] [--json FILE]      (after npm run build; see bench/README.md)
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { tensor } from '../dist/core/tensor.js';
 import { readNpy } from '../dist/formats/npy.js';
 import { createOnnxRuntimeService } from '../dist/runtime/onnxruntime-service.js';
-import { integratedGradients } from '../dist/stages/attribute/integrated-gradients.js';
-import { IMAGE, layerGraph } from '../dist/stages/artifacts/backbone.js';
+import { batchFor, programAlong, programEvaluator } from '../dist/stages/attribute/evaluator.js';
+import { integratedGradients, pathPoints } from '../dist/stages/attribute/integrated-gradients.js';
+import { layerGraph } from '../dist/stages/artifacts/backbone.js';
 import { tileTemplate } from '../dist/stages/response/functional.js';
-import { IMAGE_GRADIENT, RESPONSE, responseModel, templateInput } from '../dist/stages/response/response-graph.js';
-import { interleave, machine, printRows, timed, writeJson } from './lib/compare.mjs';
+import { pathModel } from '../dist/stages/response/path-graph.js';
+import { templateInput } from '../dist/stages/response/response-graph.js';
+import { interleave, machine, printRows, relativeDifference, runtimeVersion, timed, writeJson } from './lib/compare.mjs';
 import { ALEXNET_LAYERS, alexnetBackbone } from './lib/alexnet.mjs';
 import { startPeer } from './lib/peer.mjs';
 
@@ -21,8 +23,7 @@ const NODES = 50;
 const folder = mkdtempSync(join(tmpdir(), 'bench-gradients-'));
 const peer = await startPeer(values.python, 'integrated_gradients.py', [folder, String(threads)], ['torch', 'torchvision', 'captum', 'onnx']);
 if (peer === undefined) process.exit(6);
-const versions = { ...peer.versions, onnxruntime: JSON.parse(readFileSync(new URL('../node_modules/onnxruntime-node/package.json', import.meta.url), 'utf8')).version };
-const about = machine(threads, versions);
+const about = machine(threads, { onnxruntime: runtimeVersion(), ...peer.versions });
 process.stdout.write(`${JSON.stringify(about)}\n`);
 
 const backbone = alexnetBackbone(join(folder, 'alexnet.onnx'), 224);
@@ -32,40 +33,33 @@ const service = createOnnxRuntimeService({ threads });
 
 /** What the stage `attribute` runs, at another batch. */
 async function explainer(batch) {
-  const program = await service.compile(responseModel(backbone, batch, ALEXNET_LAYERS));
+  const program = await service.compile(pathModel(backbone, batch, ALEXNET_LAYERS));
   const shapes = layerGraph(backbone, batch, ALEXNET_LAYERS).outputs.map((output) => output.shape);
   const feeds = Object.fromEntries(ALEXNET_LAYERS.map((name, l) => {
     const { data } = readNpy(join(folder, `${name}.npy`));
     return [templateInput(name), tensor('float32', shapes[l], tileTemplate(Array.from({ length: batch }, () => data)))];
   }));
-  const evaluator = {
-    batch,
-    evaluate: async (images) => {
-      const result = await program.run({ [IMAGE]: tensor('float32', [batch, 3, 224, 224], images), ...feeds }, [RESPONSE, IMAGE_GRADIENT]);
-      return { response: Float64Array.from(result[RESPONSE].data), gradient: result[IMAGE_GRADIENT].data };
-    },
-  };
-  return () => integratedGradients(evaluator, image, baseline, { nodes: NODES, maxNodes: NODES, tolerance: 1 });
+  const evaluator = { ...programEvaluator(undefined, feeds, batch, 224, 0), along: programAlong(program, feeds, batch, 224, 0) };
+  return () => integratedGradients(evaluator, image, [baseline], { nodes: NODES, maxNodes: NODES, tolerance: 1 });
 }
 
 const found = [];
 let best;
-for (const batch of [1, 4, 16]) {
+for (const largest of [1, 4, 16]) {
+  const batch = batchFor(pathPoints(NODES), largest); // as the stage does it
   const explain = await explainer(batch);
   let ours;
   const sides = { [`ours, batch ${batch}`]: () => timed(async () => { ours = await explain(); }) };
   // Captum's own best batch is searched: at our batch, and at others where it may be faster
-  for (const peerBatch of batch === 16 ? [8, 16, 25, 50] : [batch]) {
+  for (const peerBatch of largest === 16 ? [8, 16, 25, 50] : [largest]) {
     sides[`Captum, internal_batch_size ${peerBatch}`] = async () => (await peer.run('captum', { steps: NODES, batch: peerBatch })).ms;
   }
   const results = await interleave(sides, Number(values.rounds));
   printRows(`integrated gradients, ${NODES} nodes`, results, `ours, batch ${batch}`, (ms) => `${ms.toFixed(0)} ms a map`, Object.fromEntries(Object.keys(results).slice(1).map((name) => [name, 1.2])));
   const theirs = readNpy(join(folder, 'captum.npy')).data;
-  let difference = 0;
-  let size = 0;
-  theirs.forEach((x, p) => { difference += (x - ours.map[p]) ** 2; size += x * x; });
-  process.stdout.write(`  maps differ by ${(Math.sqrt(difference / size)).toExponential(1)} (relative L2); completeness gap ${ours.gap.toExponential(1)}\n`);
-  found.push({ batch, results, difference: Math.sqrt(difference / size) });
+  const difference = relativeDifference(ours.map, theirs);
+  process.stdout.write(`  maps differ by ${difference.toExponential(1)} (relative L2); completeness gap ${ours.gap.toExponential(1)}\n`);
+  found.push({ batch, results, difference });
   for (const [name, { median }] of Object.entries(results)) {
     const side = name.startsWith('ours') ? 'ours' : 'Captum';
     best = { ...best, [side]: Math.min(best?.[side] ?? Infinity, median) };

@@ -1,6 +1,6 @@
 // Times several sides in turn (A B C A B C …), so that all see the same machine, and prints medians and ratios.
 import { cpus } from 'node:os';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 
 const PAUSE_MS = 60; // threads that still spin after their work would slow the next side
 
@@ -37,6 +37,19 @@ export const timed = async (work) => {
 export function machine(threads, versions) {
   const [cpu] = cpus();
   return { cpu: `${cpus().length} × ${cpu?.model ?? 'unknown'}`, threads, node: process.version, ...versions };
+}
+
+export const runtimeVersion = () => JSON.parse(readFileSync(new URL('../../node_modules/onnxruntime-node/package.json', import.meta.url), 'utf8')).version;
+
+/** ‖a − b‖ / ‖b‖ */
+export function relativeDifference(a, b) {
+  let difference = 0;
+  let size = 0;
+  b.forEach((x, i) => {
+    difference += (x - a[i]) ** 2;
+    size += x * x;
+  });
+  return Math.sqrt(difference / size);
 }
 
 /** Prints one line a side; `goals` are name → least ratio (their time over ours). */
