@@ -8,12 +8,12 @@ import os
 import sys
 import time
 
+# only answers go to the pipe: whatever else is printed from here on goes to stderr
+answers = os.fdopen(os.dup(1), "w")
+os.dup2(2, 1)
+
 
 def serve(versions, work):
-    # only answers go to the pipe: libraries print what they like
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
-
     def answer(value):
         answers.write(json.dumps(value) + "\n")
         answers.flush()
