@@ -7,7 +7,7 @@ import { parseArgs } from 'node:util';
 import { tensor } from '../dist/core/tensor.js';
 import { readNpy } from '../dist/formats/npy.js';
 import { createOnnxRuntimeService } from '../dist/runtime/onnxruntime-service.js';
-import { batchFor, programAlong, programEvaluator } from '../dist/stages/attribute/evaluator.js';
+import { batchFor, programAlong } from '../dist/stages/attribute/evaluator.js';
 import { integratedGradients, pathPoints } from '../dist/stages/attribute/integrated-gradients.js';
 import { layerGraph } from '../dist/stages/artifacts/backbone.js';
 import { tileTemplate } from '../dist/stages/response/functional.js';
@@ -39,7 +39,7 @@ async function explainer(batch) {
     const { data } = readNpy(join(folder, `${name}.npy`));
     return [templateInput(name), tensor('float32', shapes[l], tileTemplate(Array.from({ length: batch }, () => data)))];
   }));
-  const evaluator = { ...programEvaluator(undefined, feeds, batch, 224, 0), along: programAlong(program, feeds, batch, 224, 0) };
+  const evaluator = { batch, along: programAlong(program, feeds, batch, 224, 0) };
   return () => integratedGradients(evaluator, image, [baseline], { nodes: NODES, maxNodes: NODES, tolerance: 1 });
 }
 
