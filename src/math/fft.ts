@@ -1,6 +1,6 @@
 /**
- * Discrete Fourier transforms of any length in float64: iterative radix 2 for powers of two, Bluestein's chirp for the rest; and the real
- * two-dimensional inverse that dreams are parameterised with, with its adjoint. Plans are made once per length and hold their own work space.
+ * Discrete Fourier transforms of any length in float64: iterative radix 2 for powers of two, Bluestein's chirp for the rest.
+ * Plans are made once per length and hold their own work space.
  */
 import { PipelineError } from '../core/errors.js';
 
@@ -142,122 +142,6 @@ export class Fft {
       const s = wi[j] as number;
       re[j] = r * c - m * s;
       im[j] = r * s + m * c;
-    }
-  }
-}
-
-/**
- * Real inverse transform in two dimensions with the orthonormal factor, as `numpy.fft.irfft2(X, s=(h, w), norm='ortho')`:
- * x[y,x] = (1/√(hw))·Σ_{ky} Σ_{kx<w} X̃[ky,kx]·exp(2πi(ky·y/h + kx·x/w)), X̃ the Hermitian completion of X.
- * Imaginary parts that a real signal cannot have (kx = 0 and, for even w, kx = w/2, after the transform over y) are ignored, as NumPy does.
- * @shape spectrum: float64 re, im [height, ⌊width/2⌋+1]; image: float64 [height, width]
- * @source NumPy 1.26 irfft2; adjoint: nsd-and-encoding notes, section 3.1 (checked there by finite differences)
- */
-export class RealInverse2d {
-  readonly height: number;
-  readonly width: number;
-  /** kept columns: ⌊width/2⌋+1 */
-  readonly columns: number;
-  readonly #overY: Fft;
-  readonly #overX: Fft;
-  readonly #colRe: Float64Array;
-  readonly #colIm: Float64Array;
-  readonly #rowRe: Float64Array;
-  readonly #rowIm: Float64Array;
-  readonly #midRe: Float64Array;
-  readonly #midIm: Float64Array;
-
-  constructor(height: number, width: number) {
-    this.height = height;
-    this.width = width;
-    this.columns = Math.floor(width / 2) + 1;
-    this.#overY = new Fft(height);
-    this.#overX = new Fft(width);
-    this.#colRe = new Float64Array(height);
-    this.#colIm = new Float64Array(height);
-    this.#rowRe = new Float64Array(width);
-    this.#rowIm = new Float64Array(width);
-    this.#midRe = new Float64Array(height * this.columns);
-    this.#midIm = new Float64Array(height * this.columns);
-  }
-
-  /** Spectrum → image. */
-  synthesize(re: Float64Array, im: Float64Array, image: Float64Array): void {
-    const { height, width, columns } = this;
-    const norm = 1 / Math.sqrt(height * width);
-    for (let kx = 0; kx < columns; kx += 1) {
-      for (let ky = 0; ky < height; ky += 1) {
-        this.#colRe[ky] = re[ky * columns + kx] as number;
-        this.#colIm[ky] = im[ky * columns + kx] as number;
-      }
-      this.#overY.inverse(this.#colRe, this.#colIm);
-      for (let y = 0; y < height; y += 1) {
-        this.#midRe[y * columns + kx] = this.#colRe[y] as number;
-        this.#midIm[y * columns + kx] = this.#colIm[y] as number;
-      }
-    }
-    // Two real rows at once: the transform of R₀ + i·R₁ carries row 0 in its real part and row 1 in its imaginary part.
-    for (let y = 0; y < height; y += 2) {
-      const paired = y + 1 < height;
-      for (let kx = 0; kx < columns; kx += 1) {
-        const edge = kx === 0 || 2 * kx === width;
-        const a = y * columns + kx;
-        const r0 = this.#midRe[a] as number;
-        const i0 = edge ? 0 : (this.#midIm[a] as number);
-        const r1 = paired ? (this.#midRe[a + columns] as number) : 0;
-        const i1 = paired && !edge ? (this.#midIm[a + columns] as number) : 0;
-        this.#rowRe[kx] = r0 - i1;
-        this.#rowIm[kx] = i0 + r1;
-        if (!edge) {
-          this.#rowRe[width - kx] = r0 + i1;
-          this.#rowIm[width - kx] = r1 - i0;
-        }
-      }
-      this.#overX.inverse(this.#rowRe, this.#rowIm);
-      for (let x = 0; x < width; x += 1) {
-        image[y * width + x] = (this.#rowRe[x] as number) * norm;
-        if (paired) image[(y + 1) * width + x] = (this.#rowIm[x] as number) * norm;
-      }
-    }
-  }
-
-  /** Adjoint (vector-Jacobian product) of `synthesize`: ∂L/∂X = c·rfft2(∂L/∂x)/√(hw), c = 1 in columns 0 and (even width) width/2, else 2. */
-  adjoint(image: Float64Array, re: Float64Array, im: Float64Array): void {
-    const { height, width, columns } = this;
-    const norm = 1 / Math.sqrt(height * width);
-    for (let y = 0; y < height; y += 2) {
-      const paired = y + 1 < height;
-      for (let x = 0; x < width; x += 1) {
-        this.#rowRe[x] = image[y * width + x] as number;
-        this.#rowIm[x] = paired ? (image[(y + 1) * width + x] as number) : 0;
-      }
-      this.#overX.forward(this.#rowRe, this.#rowIm);
-      for (let kx = 0; kx < columns; kx += 1) {
-        const mirror = kx === 0 ? 0 : width - kx;
-        const zr = this.#rowRe[kx] as number;
-        const zi = this.#rowIm[kx] as number;
-        const mr = this.#rowRe[mirror] as number;
-        const mi = this.#rowIm[mirror] as number;
-        const a = y * columns + kx;
-        this.#midRe[a] = (zr + mr) / 2;
-        this.#midIm[a] = (zi - mi) / 2;
-        if (paired) {
-          this.#midRe[a + columns] = (zi + mi) / 2;
-          this.#midIm[a + columns] = (mr - zr) / 2;
-        }
-      }
-    }
-    for (let kx = 0; kx < columns; kx += 1) {
-      const weight = kx === 0 || 2 * kx === width ? norm : 2 * norm;
-      for (let y = 0; y < height; y += 1) {
-        this.#colRe[y] = this.#midRe[y * columns + kx] as number;
-        this.#colIm[y] = this.#midIm[y * columns + kx] as number;
-      }
-      this.#overY.forward(this.#colRe, this.#colIm);
-      for (let ky = 0; ky < height; ky += 1) {
-        re[ky * columns + kx] = (this.#colRe[ky] as number) * weight;
-        im[ky * columns + kx] = (this.#colIm[ky] as number) * weight;
-      }
     }
   }
 }

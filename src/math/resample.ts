@@ -118,7 +118,28 @@ function resizePixels(
       let p = (first + k) * stride;
       for (let x = 0; x < stride; x += 1, p += 1) line[x] = (line[x] as number) + w * (data[p] as number);
     }
-    for (let c = 0; c < channels; c += 1) narrow(line, c, channels, columns, out, c * plane + y * outWidth, outWidth);
+    if (channels === 3) narrowColours(line, columns, out, y * outWidth, plane, outWidth);
+    else for (let c = 0; c < channels; c += 1) narrow(line, c, channels, columns, out, c * plane + y * outWidth, outWidth);
+  }
+}
+
+/** `narrow` for the three colours of a line of pixels at once: the same sums, with each weight read once. */
+function narrowColours(line: Float64Array, columns: AxisFilter, out: Float32Array, at: number, plane: number, outWidth: number): void {
+  for (let x = 0; x < outWidth; x += 1) {
+    const w = x * columns.width;
+    const end = w + (columns.count[x] as number);
+    let red = 0;
+    let green = 0;
+    let blue = 0;
+    for (let k = w, p = (columns.start[x] as number) * 3; k < end; k += 1, p += 3) {
+      const weight = columns.weights[k] as number;
+      red += weight * (line[p] as number);
+      green += weight * (line[p + 1] as number);
+      blue += weight * (line[p + 2] as number);
+    }
+    out[at + x] = red;
+    out[at + plane + x] = green;
+    out[at + 2 * plane + x] = blue;
   }
 }
 

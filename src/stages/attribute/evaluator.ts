@@ -2,12 +2,49 @@
 import { tensor, type Tensor } from '../../core/tensor.js';
 import type { TensorProgram } from '../../core/tensor-service.js';
 import { IMAGE } from '../artifacts/backbone.js';
+import { PATH } from '../response/path-graph.js';
 import { IMAGE_GRADIENT, RESPONSE } from '../response/response-graph.js';
 
 /** Value and image gradient for each image of a batch of fixed size. @shape images, gradient: float32 [batch, pixel]; response: float64 [batch] */
 export interface ResponseEvaluator {
   readonly batch: number;
   evaluate(images: Float32Array): Promise<{ readonly response: Float64Array; readonly gradient: Float32Array }>;
+  /** The same along the path x₀ + t(x − x₀), where there is a faster way than point by point. */
+  readonly along?: AlongPath;
+}
+
+/**
+ * Responses to the points of a path, and Σ_b weight[b]·∇F(point b).
+ * @param ends x₀, then x: float32 [2, pixel]. @shape position, weight: float64 [batch]; response: float64 [batch]; gradient: [pixel]
+ */
+export type AlongPath = (ends: Float32Array, position: Float64Array, weight: Float64Array) => Promise<{ readonly response: Float64Array; readonly gradient: Float32Array | Float64Array }>;
+
+/** Point by point: for every evaluator that knows no path. */
+export function alongPoints(evaluator: ResponseEvaluator): AlongPath {
+  return async (ends, position, weight) => {
+    const pixels = ends.length / 2;
+    const images = new Float32Array(evaluator.batch * pixels);
+    position.forEach((t, b) => {
+      for (let p = 0; p < pixels; p += 1) images[b * pixels + p] = (ends[p] as number) + t * ((ends[pixels + p] as number) - (ends[p] as number));
+    });
+    const found = await evaluator.evaluate(images);
+    const gradient = new Float64Array(pixels);
+    weight.forEach((w, b) => {
+      if (w !== 0) for (let p = 0; p < pixels; p += 1) gradient[p] = (gradient[p] as number) + w * (found.gradient[b * pixels + p] as number);
+    });
+    return { response: found.response, gradient };
+  };
+}
+
+/** @param program from `pathModel`; `feeds` its templates */
+export function programAlong(program: TensorProgram, feeds: Readonly<Record<string, Tensor>>, batch: number, size: number, intercept: number): AlongPath {
+  const column = (data: Float64Array): Tensor => tensor('float32', [batch, 1, 1, 1], Float32Array.from(data));
+  return async (ends, position, weight) => {
+    const result = await program.run({
+      [PATH.ends]: tensor('float32', [2, 3, size, size], ends), [PATH.position]: column(position), [PATH.weight]: column(weight), ...feeds,
+    });
+    return { response: Float64Array.from(result[RESPONSE]?.data as Float32Array, (x) => x + intercept), gradient: result[IMAGE_GRADIENT]?.data as Float32Array };
+  };
 }
 
 /**

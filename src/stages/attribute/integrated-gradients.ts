@@ -1,6 +1,6 @@
 /** Integrated gradients of a scalar response, without files and without a stage. */
 import { gaussLegendre } from '../../math/quadrature.js';
-import type { ResponseEvaluator } from './evaluator.js';
+import { alongPoints, type ResponseEvaluator } from './evaluator.js';
 
 export interface IntegratedGradients {
   /** signed, as the image */
@@ -56,33 +56,25 @@ interface Path {
 /** The ends ride along with the nodes, so that they cost no batch of their own. */
 async function integrate(evaluator: ResponseEvaluator, image: Float32Array, baseline: Float32Array, nodes: number, signal?: AbortSignal): Promise<Path> {
   const pixels = image.length;
+  const along = evaluator.along ?? alongPoints(evaluator);
   const rule = gaussLegendre(nodes);
   const points = pathPoints(nodes);
+  const positions = [...rule.nodes, 1, 0];
+  const ends = new Float32Array(2 * pixels);
+  ends.set(baseline);
+  ends.set(image, pixels);
   const gradient = new Float64Array(pixels);
   const responses = new Float64Array(points);
   for (let start = 0; start < points; start += evaluator.batch) {
     signal?.throwIfAborted();
     const count = Math.min(evaluator.batch, points - start);
-    const batch = new Float32Array(evaluator.batch * pixels);
-    for (let b = 0; b < count; b += 1) pointOf(start + b, batch.subarray(b * pixels, (b + 1) * pixels));
-    const found = await evaluator.evaluate(batch);
-    for (let b = 0; b < count; b += 1) {
-      const point = start + b;
-      responses[point] = found.response[b] as number;
-      if (point >= nodes) continue;
-      const weight = rule.weights[point] as number;
-      const at = b * pixels;
-      for (let p = 0; p < pixels; p += 1) gradient[p] = (gradient[p] as number) + weight * (found.gradient[at + p] as number);
-    }
+    const position = new Float64Array(evaluator.batch);
+    const weight = new Float64Array(evaluator.batch);
+    position.set(positions.slice(start, start + count));
+    weight.set(rule.weights.subarray(Math.min(start, nodes), Math.min(start + count, nodes)));
+    const found = await along(ends, position, weight);
+    responses.set(found.response.subarray(0, count), start);
+    for (let p = 0; p < pixels; p += 1) gradient[p] = (gradient[p] as number) + (found.gradient[p] as number);
   }
   return { gradient, response: responses[nodes] as number, baselineResponse: responses[nodes + 1] as number };
-
-  function pointOf(point: number, into: Float32Array): void {
-    if (point >= nodes) {
-      into.set(point === nodes ? image : baseline);
-      return;
-    }
-    const t = rule.nodes[point] as number;
-    for (let p = 0; p < pixels; p += 1) into[p] = (baseline[p] as number) + t * ((image[p] as number) - (baseline[p] as number));
-  }
 }

@@ -15,9 +15,10 @@ import { readFitFacts } from '../readout-ridge/fit-files.js';
 import { foldReadout, shuffleFold, tileTemplate, voxelWeights } from '../response/functional.js';
 import { objectiveOf } from '../response/objective.js';
 import { predictImages } from '../response/predict-images.js';
+import { pathModel } from '../response/path-graph.js';
 import { responseModel, templateInput } from '../response/response-graph.js';
 import { openBaselines } from './baselines.js';
-import { batchFor, programEvaluator } from './evaluator.js';
+import { batchFor, programAlong, programEvaluator } from './evaluator.js';
 import { explainImages, type Explained } from './explain-images.js';
 import { requireHeldOut, topImages } from './held-out.js';
 import { pathPoints } from './integrated-gradients.js';
@@ -28,7 +29,7 @@ const LARGEST_BATCH = 16;
 
 export default defineStage({
   type: 'attribute',
-  version: 2,
+  version: 3,
   summary: 'Shows which pixels drove the predicted response of a region: integrated gradients and other methods.',
   description: [
     'Integrated gradients: map = (x − x₀)·∫₀¹ ∇F(x₀ + t(x − x₀)) dt for the predicted response F of a region (mean over its voxels, z units, optionally minus other regions), by Gauss–Legendre quadrature in t. The sum over a map is F(x) − F(x₀) (completeness); nodes are doubled until the relative gap is within `tolerance`, and a map that misses it at `max_nodes` fails the stage or is reported (`incomplete`). With baseline `training` the map is the mean over several x₀ (expected gradients). Other methods: SmoothGrad = mean of ∇F(x + ε), the gradient, gradient × input, and occlusion, which needs no gradient; they promise no completeness.',
@@ -88,7 +89,9 @@ export default defineStage({
     const which = selected !== undefined ? 'The selected held-out images' : params.nsd_ids !== undefined ? 'The held-out images that nsd_ids lists' : 'Held-out images with the largest predicted response';
 
     const batch = params.method === 'integrated-gradients' ? batchFor(pathPoints(params.nodes), LARGEST_BATCH) : LARGEST_BATCH;
-    const program = await services.tensor.compile(responseModel(backbone, batch, readout.layers.map((layer) => layer.name)), { label: 'attribution' });
+    const layers = readout.layers.map((layer) => layer.name);
+    const program = await services.tensor.compile(responseModel(backbone, batch, layers), { label: 'attribution' });
+    const path = params.method === 'integrated-gradients' ? await services.tensor.compile(pathModel(backbone, batch, layers), { label: 'path of integrated gradients' }) : undefined;
     const images = openImages(stimuli.brick, stimuli.dataset, backbone.preprocessing);
     try {
       const templates = Object.fromEntries(
@@ -97,7 +100,8 @@ export default defineStage({
           return [templateInput(layer.name), tensor('float32', [batch, ...layer.map], tileTemplate(Array.from({ length: batch }, () => template)))];
         }),
       );
-      const evaluator = programEvaluator(program, templates, batch, size, fold.intercept);
+      const points = programEvaluator(program, templates, batch, size, fold.intercept);
+      const evaluator = path === undefined ? points : { ...points, along: programAlong(path, templates, batch, size, fold.intercept) };
       const baselines = openBaselines(params.baseline, { blurSd: params.blur_sd, references: params.references }, images, imagesOf(stimuli, 'train', 'validation'), random.fork('references'), signal);
       await explainImages(
         { output: outputs.attributions, signal, random, warn: context.warn, progress: context.progress, metric: context.metric },
@@ -106,6 +110,7 @@ export default defineStage({
     } finally {
       images.close();
       await program.dispose();
+      await path?.dispose();
     }
   },
 });

@@ -9,7 +9,7 @@ import { PRIOR } from '../artifacts/prior.js';
 import type { AffineRange } from '../dream/affine.js';
 import type { Ascent } from '../dream/ascent.js';
 import { BATCH, uphill } from '../dream/uphill.js';
-import { randomViews } from '../dream/views.js';
+import { Views } from '../dream/views.js';
 
 export interface GuidedOptions {
   readonly size: number;
@@ -61,13 +61,13 @@ export async function sampleGuided(
     const start = stream.fork('start');
     for (let i = b * pixels; i < (b + 1) * pixels; i += 1) noisy[i] = MIDDLE + start.normal(0, options.highest);
   });
+  const views = new Views(streams, BATCH, size, options.view, options.noise);
   let clean = new Float32Array(0);
   for (const [k, sigma] of levels.entries()) {
     signal.throwIfAborted();
     const denoised = await denoiser.run({ [PRIOR.noisy]: tensor('float32', shape, noisy), [PRIOR.sigma]: tensor('float32', [BATCH, 1, 1, 1], new Float32Array(BATCH).fill(sigma)) }, [PRIOR.clean]);
     clean = (denoised[PRIOR.clean]?.data as Float32Array<ArrayBuffer>).map((x) => Math.min(1, Math.max(0, x)));
-    const views = randomViews(clean, streams, BATCH, size, options.view, Math.min(options.noise, sigma));
-    const { responses, gradient } = await uphill(program, templates, views.images, size, streams.length, k + 1);
+    const { responses, gradient } = await uphill(program, templates, views.draw(clean, sigma), streams.length, k + 1);
     responses.forEach((response, b) => curves[b]?.push(response));
     onStep(k + 1, responses.reduce((sum, x) => sum + x, 0) / streams.length);
     const guide = views.pullBack(gradient);

@@ -26,65 +26,80 @@ export function randomAffine(random: Random, range: AffineRange, size: number): 
   return [c, -s, tx, s, c, ty];
 }
 
-/** One view of images of one size: where each output pixel is sampled, kept so that the adjoint uses the very same weights. */
+/**
+ * Where each pixel of a view is sampled, kept so that the adjoint uses the very same weights. The tables are made once for a size and set anew for
+ * every view: a step of a dream sets one for each image.
+ */
 export class AffineSampler {
   readonly #height: number;
   readonly #width: number;
-  /** positions of the four neighbours and their weights, per output pixel */
+  /** position of the upper left of the four neighbours, and how far to the right and below it the sample lies */
   readonly #index: Int32Array;
-  readonly #weight: Float32Array;
+  readonly #right: Float32Array;
+  readonly #below: Float32Array;
 
-  constructor(matrix: Affine, height: number, width: number) {
+  /** @param height, width at least 2 */
+  constructor(height: number, width: number) {
     this.#height = height;
     this.#width = width;
-    this.#index = new Int32Array(4 * height * width);
-    this.#weight = new Float32Array(4 * height * width);
+    this.#index = new Int32Array(height * width);
+    this.#right = new Float32Array(height * width);
+    this.#below = new Float32Array(height * width);
+  }
+
+  set(matrix: Affine): this {
+    const width = this.#width;
+    const height = this.#height;
     const [a, b, tx, c, d, ty] = matrix;
-    for (let i = 0, k = 0; i < height; i += 1) {
+    for (let i = 0, p = 0; i < height; i += 1) {
       const y = (2 * i + 1) / height - 1;
-      for (let j = 0; j < width; j += 1, k += 4) {
+      for (let j = 0; j < width; j += 1, p += 1) {
         const x = (2 * j + 1) / width - 1;
         const px = reflect(((a * x + b * y + tx + 1) * width - 1) / 2, width);
         const py = reflect(((c * x + d * y + ty + 1) * height - 1) / 2, height);
-        const x0 = Math.floor(px);
-        const y0 = Math.floor(py);
-        const fx = px - x0;
-        const fy = py - y0;
-        // The last column and row have no neighbour beyond them; their weight is 0 there.
-        const x1 = Math.min(x0 + 1, width - 1);
-        const y1 = Math.min(y0 + 1, height - 1);
-        this.#index[k] = y0 * width + x0;
-        this.#index[k + 1] = y0 * width + x1;
-        this.#index[k + 2] = y1 * width + x0;
-        this.#index[k + 3] = y1 * width + x1;
-        this.#weight[k] = (1 - fx) * (1 - fy);
-        this.#weight[k + 1] = fx * (1 - fy);
-        this.#weight[k + 2] = (1 - fx) * fy;
-        this.#weight[k + 3] = fx * fy;
+        // In the last column and row the neighbour beyond does not exist: the sample lies at the far end of the cell before.
+        const x0 = Math.min(Math.floor(px), width - 2);
+        const y0 = Math.min(Math.floor(py), height - 2);
+        this.#index[p] = y0 * width + x0;
+        this.#right[p] = px - x0;
+        this.#below[p] = py - y0;
+      }
+    }
+    return this;
+  }
+
+  /** @shape `planes` planes [height, width] from `from` of source to `to` of target */
+  sample(source: Float32Array, from: number, target: Float32Array, to: number, planes: number): void {
+    const width = this.#width;
+    const pixels = this.#index.length;
+    const [index, right, below] = [this.#index, this.#right, this.#below];
+    for (let plane = 0, s = from, t = to; plane < planes; plane += 1, s += pixels, t += pixels) {
+      for (let p = 0; p < pixels; p += 1) {
+        const at = s + (index[p] as number);
+        const fx = right[p] as number;
+        const upper = (source[at] as number) * (1 - fx) + (source[at + 1] as number) * fx;
+        const lower = (source[at + width] as number) * (1 - fx) + (source[at + width + 1] as number) * fx;
+        const fy = below[p] as number;
+        target[t + p] = upper * (1 - fy) + lower * fy;
       }
     }
   }
 
-  /** @shape one plane [height, width] at `from` of source to `to` of target */
-  sample(source: Float32Array, from: number, target: Float32Array, to: number): void {
-    const pixels = this.#height * this.#width;
-    for (let p = 0, k = 0; p < pixels; p += 1, k += 4) {
-      target[to + p] =
-        (source[from + (this.#index[k] as number)] as number) * (this.#weight[k] as number) +
-        (source[from + (this.#index[k + 1] as number)] as number) * (this.#weight[k + 1] as number) +
-        (source[from + (this.#index[k + 2] as number)] as number) * (this.#weight[k + 2] as number) +
-        (source[from + (this.#index[k + 3] as number)] as number) * (this.#weight[k + 3] as number);
-    }
-  }
-
   /** Adds the adjoint of `sample`. */
-  scatter(gradient: Float32Array, from: number, target: Float32Array, to: number): void {
-    const pixels = this.#height * this.#width;
-    for (let p = 0, k = 0; p < pixels; p += 1, k += 4) {
-      const g = gradient[from + p] as number;
-      for (let corner = 0; corner < 4; corner += 1) {
-        const at = to + (this.#index[k + corner] as number);
-        target[at] = (target[at] as number) + g * (this.#weight[k + corner] as number);
+  scatter(gradient: Float32Array, from: number, target: Float32Array, to: number, planes: number): void {
+    const width = this.#width;
+    const pixels = this.#index.length;
+    const [index, right, below] = [this.#index, this.#right, this.#below];
+    for (let plane = 0, s = from, t = to; plane < planes; plane += 1, s += pixels, t += pixels) {
+      for (let p = 0; p < pixels; p += 1) {
+        const at = t + (index[p] as number);
+        const fx = right[p] as number;
+        const lower = (gradient[s + p] as number) * (below[p] as number);
+        const upper = (gradient[s + p] as number) - lower;
+        target[at] = (target[at] as number) + upper * (1 - fx);
+        target[at + 1] = (target[at + 1] as number) + upper * fx;
+        target[at + width] = (target[at + width] as number) + lower * (1 - fx);
+        target[at + width + 1] = (target[at + width + 1] as number) + lower * fx;
       }
     }
   }
@@ -92,6 +107,7 @@ export class AffineSampler {
 
 /** Reflects a coordinate about −½ and size−½ until it is inside, then clips to the pixel centres (grid_sample's reflection padding). */
 function reflect(coordinate: number, size: number): number {
+  if (coordinate >= 0 && coordinate <= size - 1) return coordinate;
   const distance = Math.abs(coordinate + 0.5);
   const flips = Math.floor(distance / size);
   const extra = distance - flips * size;

@@ -6,11 +6,13 @@ import { Type } from '@sinclair/typebox';
 import { readBackbone } from '../artifacts/backbone.js';
 import { defineStage } from '../define.js';
 import { ascend } from './ascent.js';
+import { fourierModel } from './fourier-model.js';
 import { DREAMS_OUTPUT, OBJECTIVE_TEXT, SHARED_PARAMS, synthesize } from './synthesis.js';
+import { BATCH } from './uphill.js';
 
 export default defineStage({
   type: 'dream',
-  version: 2,
+  version: 3,
   summary: 'Synthesises the images that maximise the predicted response of a region.',
   description: [
     'Gradient ascent with Adam on the Fourier coefficients of an image in a decorrelated colour space: x = sigmoid(C·irfft2(s·z)/4), s(f) = 1/max(f, 1/size)^decay. Every step sees the image under a random rotation, zoom and shift (bilinear, reflected at the border) and with Gaussian noise. After each step the contrast is bounded.',
@@ -44,10 +46,16 @@ export default defineStage({
   async run(context) {
     const { params } = context;
     const backbone = readBackbone(context.inputs.backbone);
+    const { size } = backbone.preprocessing;
     const options = {
-      size: backbone.preprocessing.size, steps: params.steps, learningRate: params.learning_rate, decay: params.decay, contrast: params.contrast, noise: params.noise,
+      size, steps: params.steps, learningRate: params.learning_rate, decay: params.decay, contrast: params.contrast, noise: params.noise,
       view: { rotation: params.rotation, zoom: params.zoom, shift: params.shift },
     };
-    await synthesize(context, backbone, params.steps, (program, templates, streams, onStep, signal) => ascend(program, templates, streams, options, onStep, signal));
+    const fourier = await context.services.tensor.compile(fourierModel(BATCH, { height: size, width: size, decay: params.decay, contrast: params.contrast }), { label: 'image of a dream' });
+    try {
+      await synthesize(context, backbone, params.steps, (response, templates, streams, onStep, signal) => ascend({ response, fourier }, templates, streams, options, onStep, signal));
+    } finally {
+      await fourier.dispose();
+    }
   },
 });

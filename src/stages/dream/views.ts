@@ -2,35 +2,55 @@
 import type { Random } from '../../core/random.js';
 import { AffineSampler, randomAffine, type AffineRange } from './affine.js';
 
-export interface Views {
-  /** float32 [batch, 3, size, size]; what is beyond the streams is black */
-  readonly images: Float32Array;
-  /** Vector-Jacobian product: a gradient by the views to one by the images. @shape float32 [stream, 3, size, size] */
-  pullBack(gradient: Float32Array): Float32Array;
-}
+const COLOURS = 3;
 
 /**
- * view_b = affine_b(x_b) + noise_b·N(0, 1), both drawn from the image's own stream.
- * @param images float32 [stream, 3, size, size] or longer
- * @param noise standard deviation, pixels in [0, 1]
+ * view_b = affine_b(x_b) + noise_b·N(0, 1), both drawn from the image's own stream. One object serves all steps of a dream: its buffers are written
+ * anew by every call.
  */
-export function randomViews(images: Float32Array, streams: readonly Random[], batch: number, size: number, range: AffineRange, noise: number): Views {
-  const pixels = size * size;
-  const views = new Float32Array(batch * 3 * pixels);
-  const samplers = streams.map((stream, b) => {
-    const sampler = new AffineSampler(randomAffine(stream, range, size), size, size);
-    for (let colour = 0; colour < 3; colour += 1) sampler.sample(images, (b * 3 + colour) * pixels, views, (b * 3 + colour) * pixels);
-    if (noise > 0) for (let i = b * 3 * pixels; i < (b + 1) * 3 * pixels; i += 1) views[i] = (views[i] as number) + stream.normal(0, noise);
-    return sampler;
-  });
-  return {
-    images: views,
-    pullBack: (gradient) => {
-      const back = new Float32Array(streams.length * 3 * pixels);
-      samplers.forEach((sampler, b) => {
-        for (let colour = 0; colour < 3; colour += 1) sampler.scatter(gradient, (b * 3 + colour) * pixels, back, (b * 3 + colour) * pixels);
-      });
-      return back;
-    },
-  };
+export class Views {
+  readonly #streams: readonly Random[];
+  readonly #samplers: readonly AffineSampler[];
+  readonly #range: AffineRange;
+  readonly #noise: number;
+  readonly #size: number;
+  readonly #images: Float32Array<ArrayBuffer>;
+  readonly #back: Float32Array<ArrayBuffer>;
+
+  /**
+   * @param batch images of the buffers; what is beyond the streams is black, and its gradient 0
+   * @param noise standard deviation, pixels in [0, 1]
+   */
+  constructor(streams: readonly Random[], batch: number, size: number, range: AffineRange, noise: number) {
+    this.#streams = streams;
+    this.#samplers = streams.map(() => new AffineSampler(size, size));
+    this.#range = range;
+    this.#noise = noise;
+    this.#size = size;
+    this.#images = new Float32Array(batch * COLOURS * size * size);
+    this.#back = new Float32Array(batch * COLOURS * size * size);
+  }
+
+  /**
+   * @param noise largest noise of this draw; the smaller of both counts
+   * @shape images: float32 [stream or more, 3, size, size]; result: float32 [batch, 3, size, size]
+   */
+  draw(images: Float32Array, noise = Infinity): Float32Array<ArrayBuffer> {
+    const perImage = COLOURS * this.#size * this.#size;
+    const sd = Math.min(this.#noise, noise);
+    this.#samplers.forEach((sampler, b) => {
+      const stream = this.#streams[b] as Random;
+      sampler.set(randomAffine(stream, this.#range, this.#size)).sample(images, b * perImage, this.#images, b * perImage, COLOURS);
+      if (sd > 0) stream.addNormals(this.#images, b * perImage, (b + 1) * perImage, sd);
+    });
+    return this.#images;
+  }
+
+  /** Vector-Jacobian product of the last draw: a gradient by the views to one by the images. @shape gradient: float32 [stream, 3, size, size]; result: float32 [batch, 3, size, size] */
+  pullBack(gradient: Float32Array): Float32Array<ArrayBuffer> {
+    const perImage = COLOURS * this.#size * this.#size;
+    this.#back.fill(0);
+    this.#samplers.forEach((sampler, b) => sampler.scatter(gradient, b * perImage, this.#back, b * perImage, COLOURS));
+    return this.#back;
+  }
 }

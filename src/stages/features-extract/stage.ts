@@ -18,8 +18,6 @@ import { poolingMatrix } from '../response/pooling.js';
 import { openImages, type ImageSource } from '../images/image-source.js';
 import { selectChannels, type ChannelMoments } from './channels.js';
 
-/** images in one run of the program: fixed, so that a row has the same bits in every run (the last batch is padded) */
-const BATCH = 16;
 /** images in one memo entry: large enough to be worth a record, small enough that new sessions reuse most of it */
 const CHUNK = 256;
 
@@ -36,6 +34,7 @@ export default defineStage({
     {
       layers: Type.Array(Type.String({ minLength: 1 }), { minItems: 1, uniqueItems: true, description: 'layers by name' }),
       grid: Type.Array(Type.Integer({ minimum: 1, maximum: 64 }), { minItems: 2, maxItems: 2, default: [4, 4], description: 'rows and columns of the pooling grid; a layer smaller than the grid keeps its own size' }),
+      batch: Type.Integer({ minimum: 1, maximum: 256, default: 16, description: 'images in one run of the model; the last run is padded, so that an image has the same bits in every run. Fewer need less memory' }),
       percent: Type.Number({ exclusiveMinimum: 0, maximum: 100, default: 100, description: 'share of channels kept per layer' }),
     },
     { additionalProperties: false },
@@ -56,7 +55,7 @@ export default defineStage({
     // In order of first showing: when sessions are added, only what comes after the last full chunk is new.
     const images = [...stimuli.images].sort((x, y) => x.firstTrial - y.firstTrial || x.nsdId - y.nsdId);
     const nsdIds = images.map((image) => image.nsdId);
-    const maps = layerGraph(backbone, BATCH, params.layers).outputs.map((output) => output.shape);
+    const maps = layerGraph(backbone, params.batch, params.layers).outputs.map((output) => output.shape);
     const shapes = maps.map((shape): readonly [number, number, number] => [shape[1] as number, shape[2] as number, shape[3] as number]);
     const grids = shapes.map(([, h, w]): readonly [number, number] => [Math.min(params.grid[0] as number, h), Math.min(params.grid[1] as number, w)]);
 
@@ -71,10 +70,10 @@ export default defineStage({
         const ids = nsdIds.slice(start, start + CHUNK);
         // All layers in one entry: which values leave a model decides what the runtime fuses, and with it the last bits of the others.
         const entry = await context.memo(
-          { what: 'layer activations', backbone: backbone.digest, layers: params.layers, grids: grids.map((grid) => [...grid]), brick: stimuli.brickFile.digest, images: ids },
+          { what: 'layer activations', backbone: backbone.digest, batch: params.batch, layers: params.layers, grids: grids.map((grid) => [...grid]), brick: stimuli.brickFile.digest, images: ids },
           async (writer) => {
-            program ??= services.tensor.compile(pooledModel(backbone, params.layers, grids), { label: `features of ${backbone.name}` });
-            const layers = await runChunk(await program, source, ids, params.layers, shapes, grids, signal);
+            program ??= services.tensor.compile(pooledModel(backbone, params.batch, params.layers, grids), { label: `features of ${backbone.name}` });
+            const layers = await runChunk(await program, params.batch, source, ids, params.layers, shapes, grids, signal);
             layers.forEach(({ cells, means }, l) => {
               const channels = (shapes[l] as readonly [number, number, number])[0];
               writeNpy(writer.path(activationsFile(l)), tensor('float32', [ids.length, channels, ...(grids[l] as readonly [number, number])], cells));
@@ -120,10 +119,10 @@ const activationsFile = (layer: number): string => `${String(layer).padStart(2, 
 const meansFile = (layer: number): string => `${String(layer).padStart(2, '0')}-mean.npy`;
 
 /** image → layers → means over the cells of the grid, and over the whole map as a last column. @shape outputs `layer:<name>`: float32 [batch, channel, rows × columns + 1] */
-function pooledModel(backbone: Backbone, layers: readonly string[], grids: readonly (readonly [number, number])[]): Uint8Array {
+function pooledModel(backbone: Backbone, batch: number, layers: readonly string[], grids: readonly (readonly [number, number])[]): Uint8Array {
   const builder = new GraphBuilder();
   const size = backbone.preprocessing.size;
-  const outputs = builder.inline(layerGraph(backbone, BATCH, layers), { [IMAGE]: builder.input(IMAGE, 'float32', [BATCH, 3, size, size]) }, 'backbone/');
+  const outputs = builder.inline(layerGraph(backbone, batch, layers), { [IMAGE]: builder.input(IMAGE, 'float32', [batch, 3, size, size]) }, 'backbone/');
   layers.forEach((layer, l) => {
     const map = outputs[layerOutput(layer)];
     if (map === undefined) return;
@@ -137,7 +136,7 @@ function pooledModel(backbone: Backbone, layers: readonly string[], grids: reado
       pooling.set(cells.subarray(p * rows * columns, (p + 1) * rows * columns), p * (rows * columns + 1));
       pooling[(p + 1) * (rows * columns + 1) - 1] = whole[p] as number;
     }
-    const flat = reshape(builder, map, [BATCH, channels, pixels]);
+    const flat = reshape(builder, map, [batch, channels, pixels]);
     builder.output(layerOutput(layer), matMul(builder, flat, builder.floats([pixels, rows * columns + 1], pooling)));
   });
   return encodeModel(builder.build());
@@ -151,6 +150,7 @@ interface LayerChunk {
 
 async function runChunk(
   program: TensorProgram,
+  batch: number,
   images: ImageSource,
   ids: readonly number[],
   layers: readonly string[],
@@ -161,12 +161,12 @@ async function runChunk(
   const cellCounts = grids.map(([rows, columns]) => rows * columns);
   const out = shapes.map(([channels], l): LayerChunk => ({ cells: new Float32Array(ids.length * channels * (cellCounts[l] as number)), means: new Float32Array(ids.length * channels) }));
   const pixels = 3 * images.size * images.size;
-  for (let start = 0; start < ids.length; start += BATCH) {
+  const feed = tensor('float32', [batch, 3, images.size, images.size]);
+  for (let start = 0; start < ids.length; start += batch) {
     signal.throwIfAborted();
-    const count = Math.min(BATCH, ids.length - start);
-    const batch = new Float32Array(BATCH * pixels);
-    for (let b = 0; b < count; b += 1) images.read(ids[start + b] as number, batch, b * pixels);
-    const result = await program.run({ [IMAGE]: tensor('float32', [BATCH, 3, images.size, images.size], batch) });
+    const count = Math.min(batch, ids.length - start);
+    for (let b = 0; b < count; b += 1) images.read(ids[start + b] as number, feed.data, b * pixels);
+    const result = await program.run({ [IMAGE]: feed });
     layers.forEach((layer, l) => {
       const data = result[layerOutput(layer)]?.data as Float32Array;
       const { cells, means } = out[l] as LayerChunk;

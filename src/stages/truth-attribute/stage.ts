@@ -19,7 +19,7 @@ import { bankFunctional, brainResponseModel } from './brain-response.js';
 
 export default defineStage({
   type: 'truth.attribute',
-  version: 1,
+  version: 2,
   summary: 'Shows which pixels drove the simulated subject\'s true brain, by the methods of attribute.',
   description:
     'The true brain is a tensor graph and is differentiated as a backbone is: F is the mean noiseless response of a region\'s planted voxels (z units over all stimuli shown), optionally minus other regions, at the 128 pixels at which the brain sees. Everything else is as in attribute, which see. Connect the maps to truth.check: as `attributions`, for how much of what drives the brain lies inside the boxes at all, and as `reference`, for how alike a model\'s maps are.',

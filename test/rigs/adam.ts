@@ -1,4 +1,4 @@
-/** Adam in place on a flat float64 vector. @source Kingma & Ba 2015, algorithm 1 */
+/** The reference of tests for Adam: in place on a flat float64 vector. @source Kingma & Ba 2015, algorithm 1 */
 export interface AdamOptions {
   readonly learningRate: number;
   readonly beta1?: number;
