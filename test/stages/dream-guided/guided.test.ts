@@ -11,7 +11,7 @@ const VIEW = { rotation: 0, zoom: 0, shift: 0 };
 const base: GuidedOptions = { size: SIZE, steps: 40, highest: 1, lowest: 0.01, guidance: 0, churn: 0, view: VIEW, noise: 0 };
 
 /** A program made of a function: the interface of the tensor service, without a graph. */
-const program = (run: (feeds: Readonly<Record<string, Tensor>>) => Record<string, Tensor>): TensorProgram => ({ inputs: [], outputs: [], run: (feeds) => Promise.resolve(run(feeds)), dispose: () => Promise.resolve() });
+const program = (run: (feeds: Readonly<Record<string, Tensor>>) => Record<string, Tensor>): TensorProgram => ({ inputs: [{ name: 'image', dtype: 'float32', shape: [BATCH, 3, SIZE, SIZE] }], outputs: [], run: (feeds) => Promise.resolve(run(feeds)), dispose: () => Promise.resolve() });
 const floats = (value: Tensor | undefined): Float32Array => value?.data as Float32Array;
 
 /** the best denoiser of pixels that are N(½, τ²): ½ + (y − ½)·τ²/(τ² + σ²) */
