@@ -5,7 +5,7 @@
 import { GraphBuilder } from '../../graph/builder.js';
 import { encodeModel } from '../../graph/encode.js';
 import type { Value } from '../../graph/ir.js';
-import { cast, concat, matMul, mul, reduceSum, reshape, slice, sub } from '../../graph/layers.js';
+import { add, cast, concat, matMul, mul, reduceSum, reshape, slice, sub } from '../../graph/layers.js';
 import type { DType } from '../../core/tensor.js';
 
 /** Rows and columns of a block of the band form: wide enough for fast products, narrow enough that factoring a block in JavaScript stays cheap. */
@@ -121,23 +121,33 @@ function columnSums(g: GraphBuilder, x: Value, n: number, v: number): Value {
 }
 
 /**
- * Predictions P = Z·C of held-out rows, and their sums over rows against the targets Y: predictions never leave the graph.
- * @shape z: float32 [n, q]; c: float32 [q, v]; y: float32 [n, v]; n a multiple of SUMMED_ROWS; outputs float64 [v]: `sse` Σ(P−Y)² or, for
- *   correlation, `sp` ΣP, `spp` ΣP², `spy` ΣPY
+ * Predictions P = Z·C of held-out rows, and their sums over rows against the targets Y: predictions never leave the graph. Rows come in chunks: a
+ * product of few rows keeps its results in the processor's cache and ran twice as fast as one of all rows.
+ * @shape z0, z1, …: float32 [n, q]; c: float32 [q, v]; y0, y1, …: float32 [n, v]; n a multiple of SUMMED_ROWS; outputs float64 [v]: `sse` Σ(P−Y)² or,
+ *   for correlation, `sp` ΣP, `spp` ΣP², `spy` ΣPY
  */
-export function scoreTargets(n: number, size: number, targets: number, kind: 'squared-error' | 'correlation'): Uint8Array {
+export function scoreTargets(chunks: number, n: number, size: number, targets: number, kind: 'squared-error' | 'correlation'): Uint8Array {
   const g = new GraphBuilder();
-  const p = matMul(g, g.input('z', 'float32', [n, size]), g.input('c', 'float32', [size, targets]));
-  const y = g.input('y', 'float32', [n, targets]);
-  const sums = (x: Value): Value => columnSums(g, x, n, targets);
-  if (kind === 'squared-error') {
-    const error = sub(g, p, y);
-    g.output('sse', sums(mul(g, error, error)));
-  } else {
-    g.output('sp', sums(p));
-    g.output('spp', sums(mul(g, p, p)));
-    g.output('spy', sums(mul(g, p, y)));
+  const c = g.input('c', 'float32', [size, targets]);
+  const sums = new Map<string, Value>();
+  const collect = (name: string, x: Value): void => {
+    const sum = columnSums(g, x, n, targets);
+    const before = sums.get(name);
+    sums.set(name, before === undefined ? sum : add(g, before, sum));
+  };
+  for (let i = 0; i < chunks; i += 1) {
+    const p = matMul(g, g.input(`z${i}`, 'float32', [n, size]), c);
+    const y = g.input(`y${i}`, 'float32', [n, targets]);
+    if (kind === 'squared-error') {
+      const error = sub(g, p, y);
+      collect('sse', mul(g, error, error));
+    } else {
+      collect('sp', p);
+      collect('spp', mul(g, p, p));
+      collect('spy', mul(g, p, y));
+    }
   }
+  for (const [name, sum] of sums) g.output(name, sum);
   return encodeModel(g.build());
 }
 

@@ -34,8 +34,8 @@ export interface FoldTask {
 }
 
 /** Most held-out rows and targets of one product. */
-const BLOCK_ROWS = 512;
-const BLOCK_TARGETS = 1024;
+const BLOCK_ROWS = 256;
+const BLOCK_TARGETS = 512;
 
 /** Some targets of a tile, ready to be scored. */
 interface Block {
@@ -43,8 +43,8 @@ interface Block {
   readonly to: number;
   /** right sides in the band basis. float32 [size, width] */
   readonly c: Tensor<'float32'>;
-  /** held-out targets by chunk of rows. float32 [chunk, width] each */
-  readonly y: readonly Tensor<'float32'>[];
+  /** held-out targets by chunk of rows, y0, y1, …: float32 [chunk, width] each */
+  readonly y: Readonly<Record<string, Tensor>>;
   readonly spread: TargetSums;
 }
 
@@ -55,7 +55,7 @@ export async function scoreFold(programs: ProgramCache, task: FoldTask): Promise
   const chunk = Math.ceil(evenWidth(longest, BLOCK_ROWS) / SUMMED_ROWS) * SUMMED_ROWS;
   const system = await buildSystem(programs, x, training, shape, scaling, true);
   const { size, blocks } = system.band;
-  const rows = await evaluationRows(programs, system, x, held, chunk);
+  const rows = await evaluationRows(programs, system, x, held, Math.ceil(longest / chunk), chunk);
   const factors = Array.from(alphas, (alpha) => factorFeeds(system.band, factorShifted(system.band, alpha)));
   const tile = evenWidth(y.targets, task.tile);
   const width = evenWidth(tile, BLOCK_TARGETS);
@@ -71,37 +71,28 @@ export async function scoreFold(programs: ProgramCache, task: FoldTask): Promise
       const means = scaling.centre ? columnMeans(values, last - first, training, start, end) : new Float64Array(to - from);
       const c = await rightSides(centredTile(values, last - first, training, start, end, means, shape.rows, width));
       const heldTargets = centredTile(values, last - first, held, start, end, means, rows.length * chunk, width);
-      const parts = rows.map((_, i) => tensor('float32', [chunk, width], heldTargets.subarray(i * chunk * width, (i + 1) * chunk * width)));
+      const parts = Object.fromEntries(rows.map((_, i) => [`y${i}`, tensor('float32', [chunk, width], heldTargets.subarray(i * chunk * width, (i + 1) * chunk * width))]));
       made.push({ from, to, c: tensor('float32', [size, width], c), y: parts, spread: targetSums(heldTargets, held.length, width) });
     }
     for (let a = 0; a < alphas.length; a += 1) {
-      const sums: Record<string, Float64Array>[] = made.map(() => ({}));
-      for (let i = 0; i < rows.length; i += 1) {
-        const solved = await programs.run('held-out solve', () => bandSolve(chunk, blocks, 'float32'), { rows: rows[i] as Tensor, ...factors[a] });
-        const z = tensor('float32', [chunk, size], float32Output(solved, 'z'));
-        for (const [m, block] of made.entries()) {
-          const found = await programs.run('score', () => scoreTargets(chunk, size, width, family), { z, c: block.c, y: block.y[i] as Tensor });
-          for (const name of Object.keys(found)) addTo((sums[m] as Record<string, Float64Array>), name, float64Output(found, name));
-        }
+      const z: Record<string, Tensor> = {};
+      for (const [i, e] of rows.entries()) {
+        const solved = await programs.run('held-out solve', () => bandSolve(chunk, blocks, 'float32'), { rows: e, ...factors[a] });
+        z[`z${i}`] = tensor('float32', [chunk, size], float32Output(solved, 'z'));
       }
-      made.forEach(({ from, to, spread }, m) => {
-        const score = scoreOf(kind, held.length, spread, (name) => (sums[m] as Record<string, Float64Array>)[name] as Float64Array);
+      for (const { from, to, c, y: heldTargets, spread } of made) {
+        const sums = await programs.run('score', () => scoreTargets(rows.length, chunk, size, width, family), { ...z, c, ...heldTargets });
+        const score = scoreOf(kind, held.length, spread, (name) => float64Output(sums, name));
         for (let t = from; t < to; t += 1) {
           const value = score(t - from);
           const at = a * y.targets + t;
           task.scores[at] = (task.scores[at] as number) + (Number.isNaN(value) ? 0 : value);
           if (a === 0 && !Number.isNaN(value)) task.counts[t] = (task.counts[t] as number) + 1;
         }
-      });
+      }
       task.advance();
     }
   }
-}
-
-function addTo(sums: Record<string, Float64Array>, name: string, more: Float64Array): void {
-  const already = sums[name];
-  if (already === undefined) sums[name] = more;
-  else for (let i = 0; i < more.length; i += 1) already[i] = (already[i] as number) + (more[i] as number);
 }
 
 /** Qᵀ C of centred training targets. @shape in: float32 [rows, width]; out: float32 [size, width] */

@@ -94,17 +94,17 @@ async function gram(programs: ProgramCache, size: number, inner: number, chunks:
 }
 
 /**
- * E Q for held-out rows, ready for solves in the band basis, in chunks of one size; what is missing in the last one is zeros.
+ * E Q for held-out rows, ready for solves in the band basis, in chunks of one size; what is missing is zeros.
  * @shape float64 [chunkRows, size] each
  */
-export async function evaluationRows(programs: ProgramCache, system: RidgeSystem, x: Float32Array, rows: Int32Array, chunkRows: number): Promise<readonly Tensor<'float64'>[]> {
+export async function evaluationRows(programs: ProgramCache, system: RidgeSystem, x: Float32Array, rows: Int32Array, chunkCount: number, chunkRows: number): Promise<readonly Tensor<'float64'>[]> {
   const { shape, moments, design, band } = system;
   const { size, features } = shape;
   const width = design === undefined ? size : features;
   const reflectors = reflectorFeeds(band.reflectors, size);
   const chunks: Tensor<'float64'>[] = [];
-  for (let from = 0; from < rows.length; from += chunkRows) {
-    const part = rows.subarray(from, Math.min(rows.length, from + chunkRows));
+  for (let i = 0; i < chunkCount; i += 1) {
+    const part = rows.subarray(i * chunkRows, (i + 1) * chunkRows);
     let e = standardise(x, features, part, moments, chunkRows, width);
     if (design !== undefined) {
       const feeds = { a: tensor('float64', [chunkRows, width], e), b: tensor('float64', [size, width], design) };
