@@ -24,19 +24,6 @@ export function productTransposed(dtype: DType, rows: number, inner: number, col
   return encodeModel(g.build());
 }
 
-/** Most rows of one product whose result should stay in the processor's cache: float32 products of 256 or 512 rows ran twice as fast as of 2700. */
-export const BLOCK_ROWS = 256;
-
-/** c = a·b with a in blocks of BLOCK_ROWS rows (the last one shorter). @shape a0, a1, …: [BLOCK_ROWS, inner]; b: [inner, columns]; c: [rows, columns] */
-export function blockProduct(dtype: DType, rows: number, inner: number, columns: number): Uint8Array {
-  const g = new GraphBuilder();
-  const b = g.input('b', dtype, [inner, columns]);
-  const parts: Value[] = [];
-  for (let from = 0; from < rows; from += BLOCK_ROWS) parts.push(matMul(g, g.input(`a${parts.length}`, dtype, [Math.min(BLOCK_ROWS, rows - from), inner]), b));
-  g.output('c', concat(g, parts, 0));
-  return encodeModel(g.build());
-}
-
 /** c = a·b. @shape a: [rows, inner]; b: [inner, columns]; c: [rows, columns] */
 export function product(dtype: DType, rows: number, inner: number, columns: number): Uint8Array {
   const g = new GraphBuilder();
@@ -134,8 +121,8 @@ function columnSums(g: GraphBuilder, x: Value, n: number, v: number): Value {
 }
 
 /**
- * Predictions P = Z·C of held-out rows, and their sums over rows against the targets Y: predictions never leave the graph. Rows come in chunks: a
- * product of few rows keeps its results in the processor's cache and ran twice as fast as one of all rows.
+ * Predictions P = Z·C of held-out rows, and their sums over rows against the targets Y: predictions never leave the graph. Rows come in chunks,
+ * so that what is compared is still in the processor's cache.
  * @shape z0, z1, …: float32 [n, q]; c: float32 [q, v]; y0, y1, …: float32 [n, v]; n a multiple of SUMMED_ROWS; outputs float64 [v]: `sse` Σ(P−Y)² or,
  *   for correlation, `sp` ΣP, `spp` ΣP², `spy` ΣPY
  */

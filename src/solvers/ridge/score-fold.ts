@@ -1,12 +1,12 @@
 /**
  * Scores of all penalties on one held-out fold, tile by tile of targets. Predictions exist only inside the tensor graph: what comes back are a
- * few sums per target. One penalty's solves serve all targets of a tile; products are in blocks that stay in the processor's cache.
+ * few sums per target. One penalty's solves serve all targets of a tile; products are in blocks, so that predictions stay in the processor's cache.
  */
 import { tensor, type Tensor } from '../../core/tensor.js';
 import { factorFeeds, factorShifted } from './band-form.js';
 import { centredTile, columnMeans, type Scaling } from './design.js';
 import { float32Output, float64Output, type ProgramCache } from './program-cache.js';
-import { bandSolve, BLOCK_ROWS, blockProduct, scoreTargets, SUMMED_ROWS } from './programs.js';
+import { bandSolve, product, scoreTargets, SUMMED_ROWS } from './programs.js';
 import { applyReflectors, reflectorFeeds } from './reflectors.js';
 import { buildSystem, evaluationRows, type RidgeSystem, type SystemShape } from './system.js';
 import { evenWidth, type TargetColumns } from './targets.js';
@@ -33,7 +33,8 @@ export interface FoldTask {
   readonly advance: () => void;
 }
 
-/** Most targets of one product. */
+/** Most held-out rows and targets of one product: few enough that predictions are compared while they are still in the processor's cache. */
+const BLOCK_ROWS = 256;
 const BLOCK_TARGETS = 512;
 
 /** Some targets of a tile, ready to be scored. */
@@ -98,15 +99,11 @@ export async function scoreFold(programs: ProgramCache, task: FoldTask): Promise
 function rightSideMaker(programs: ProgramCache, { shape, columns, band }: RidgeSystem, width: number): (targets: Float32Array) => Promise<Float32Array> {
   const { size, rows } = shape;
   const reflectors = reflectorFeeds(band.reflectors, size);
-  const design: Record<string, Tensor> = {};
-  for (let from = 0, i = 0; columns !== undefined && from < size; from += BLOCK_ROWS, i += 1) {
-    const to = Math.min(size, from + BLOCK_ROWS);
-    design[`a${i}`] = tensor('float32', [to - from, rows], columns.subarray(from * rows, to * rows));
-  }
+  const designTransposed = columns === undefined ? undefined : tensor('float32', [size, rows], columns);
   return async (targets) => {
     let e = tensor('float32', [rows, width], targets);
-    if (columns !== undefined) {
-      const outputs = await programs.run('features by targets', () => blockProduct('float32', size, rows, width), { ...design, b: e });
+    if (designTransposed !== undefined) {
+      const outputs = await programs.run('features by targets', () => product('float32', size, rows, width), { a: designTransposed, b: e });
       e = tensor('float32', [size, width], float32Output(outputs, 'c'));
     }
     const model = () => applyReflectors('Q transposed by columns', 'float32', width, size, band.reflectors);
