@@ -73,7 +73,9 @@ for (const size of values.sizes.split(',')) {
       for (const [who, [program, ...args]] of Object.entries(all)) {
         try {
           const printed = execFileSync(program, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], maxBuffer: 1 << 26 });
-          (found[who] ??= []).push(JSON.parse(printed.trim().split('\n').at(-1)));
+          const run = JSON.parse(printed.trim().split('\n').at(-1));
+          (found[who] ??= []).push(run);
+          say(`  … round ${round + 1} ${who}: ${run.seconds.toFixed(1)} s, ${run.cpuSeconds.toFixed(1)} s of processor, peak ${run.peakMiB.toFixed(0)} MiB`);
         } catch (error) {
           const why = String(error.stderr ?? error.message).trim().split('\n').at(-1);
           say(`${who} could not run: ${why}. Peers need a Python with himalaya, torch and scikit-learn: pip install them, then --python PATH.`);
@@ -86,7 +88,7 @@ for (const size of values.sizes.split(',')) {
     for (const [who, runs] of Object.entries(found)) {
       const seconds = median(runs.map((run) => run.seconds));
       const peakMiB = Math.max(...runs.map((run) => run.peakMiB));
-      const line = { size, who, seconds, peakMiB, versions: runs[0].versions, times: seconds / median(ours.map((run) => run.seconds)) };
+      const line = { size, who, seconds, cpuSeconds: median(runs.map((run) => run.cpuSeconds)), peakMiB, versions: runs[0].versions, times: seconds / median(ours.map((run) => run.seconds)) };
       let agreement = '';
       if (who !== 'ours' && ours.length > 0) {
         const [a, b] = [load('alpha', 'ours'), load('alpha', who)];
@@ -98,7 +100,7 @@ for (const size of values.sizes.split(',')) {
         agreement = `   same penalty ${(100 * line.sameAlpha).toFixed(2)} %   held-out R² ${line.meanR2.toFixed(5)} (ours ${line.meanR2Ours.toFixed(5)}, largest difference ${line.largestR2Gap.toExponential(1)})`;
       }
       report.push(line);
-      say(`  ${who.padEnd(22)} ${seconds.toFixed(1).padStart(7)} s   ${line.times.toFixed(2)} × ours   peak ${peakMiB.toFixed(0).padStart(6)} MiB${agreement}   ${JSON.stringify(line.versions)}`);
+      say(`  ${who.padEnd(22)} ${seconds.toFixed(1).padStart(7)} s   ${line.times.toFixed(2)} × ours   processor ${line.cpuSeconds.toFixed(1).padStart(7)} s   peak ${peakMiB.toFixed(0).padStart(6)} MiB${agreement}   ${JSON.stringify(line.versions)}`);
     }
   } finally {
     rmSync(folder, { recursive: true, force: true });

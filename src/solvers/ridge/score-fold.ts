@@ -34,7 +34,7 @@ export interface FoldTask {
 }
 
 /** Most held-out rows and targets of one product: few enough that predictions are compared while they are still in the processor's cache. */
-const BLOCK_ROWS = 256;
+const BLOCK_ROWS = 1024;
 const BLOCK_TARGETS = 512;
 
 /** Some targets of a tile, ready to be scored. */
