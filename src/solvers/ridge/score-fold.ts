@@ -35,7 +35,7 @@ export interface FoldTask {
 
 /** Most held-out rows and targets of one product: few enough that predictions are compared while they are still in the processor's cache. */
 const BLOCK_ROWS = 1024;
-const BLOCK_TARGETS = 512;
+const BLOCK_TARGETS = 1024;
 
 /** Some targets of a tile, ready to be scored. */
 interface Block {
