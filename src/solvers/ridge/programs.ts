@@ -151,11 +151,11 @@ export function scoreTargets(chunks: number, n: number, size: number, targets: n
   return encodeModel(g.build());
 }
 
-/** sums + y·x with x read as float32. @shape y: float64 [targets, rows]; x: float32 [rows, features]; sums, added: float64 [targets, features] */
+/** sums + yᵀ·x with x read as float32. @shape y: float64 [rows, targets]; x: float32 [rows, features]; sums, added: float64 [targets, features] */
 export function addedProducts(targets: number, rows: number, features: number): Uint8Array {
   const g = new GraphBuilder();
   const x = cast(g, g.input('x', 'float32', [rows, features]), 'float64');
-  g.output('added', gemm(g, g.input('y', 'float64', [targets, rows]), x, g.input('sums', 'float64', [targets, features]), {}));
+  g.output('added', gemm(g, g.input('y', 'float64', [rows, targets]), x, g.input('sums', 'float64', [targets, features]), { transA: 1 }));
   return encodeModel(g.build());
 }
 

@@ -4,7 +4,7 @@
  */
 import { tensor } from '../../core/tensor.js';
 import { factorFeeds, factorShifted, type BandForm } from './band-form.js';
-import { columnMeans, type ColumnMoments, type Scaling } from './design.js';
+import { columnMeans, transposed, type ColumnMoments, type Scaling } from './design.js';
 import { float64Output, type ProgramCache } from './program-cache.js';
 import { addedProducts, bandSolve, product } from './programs.js';
 import { applyReflectors, reflectorFeeds } from './reflectors.js';
@@ -79,7 +79,7 @@ function weightSolver(programs: ProgramCache, { shape, moments, design, band }: 
   if (design !== undefined) {
     const a = tensor('float64', [size, features], design);
     return async (values, count, members, means, chosen) => {
-      const projected = await rotate(targetsAsRows(values, count, members, means, 0, y.rows, width, size), 'rows by Q');
+      const projected = await rotate(transposed(centredMembers(values, count, members, means, 0, y.rows, width, size), size, width), 'rows by Q');
       const dual = await rotate(await solveByAlpha(programs, band, projected, members, chosen, alphas, width), 'rows by Q transposed');
       const feeds = { a: tensor('float64', [width, size], dual), b: a };
       return { w: float64Output(await programs.run('weights from rows', () => product('float64', width, size, features), feeds), 'c'), stride: features };
@@ -95,7 +95,7 @@ function weightSolver(programs: ProgramCache, { shape, moments, design, band }: 
       const padded = to - from === chunk ? given : new Float32Array(chunk * features);
       if (padded !== given) padded.set(given);
       const feeds = {
-        y: tensor('float64', [width, chunk], targetsAsRows(values, count, members, means, from, to, width, chunk)),
+        y: tensor('float64', [chunk, width], centredMembers(values, count, members, means, from, to, width, chunk)),
         x: tensor('float32', [chunk, features], padded),
         sums: tensor('float64', [width, features], sums),
       };
@@ -115,14 +115,13 @@ function scaledRows(sums: Float64Array, width: number, { scale }: ColumnMoments,
   return out;
 }
 
-/** @shape values: float32 [row, count]; result: float64 [width, paddedRows]: rows from … to−1 of a target side by side */
-function targetsAsRows(values: Float32Array, count: number, members: Int32Array, means: Float64Array, from: number, to: number, width: number, paddedRows: number): Float64Array {
-  const out = new Float64Array(width * paddedRows);
+/** Rows from … to−1 of some targets, centred. @shape values: float32 [row, count]; result: float64 [paddedRows, width] */
+function centredMembers(values: Float32Array, count: number, members: Int32Array, means: Float64Array, from: number, to: number, width: number, paddedRows: number): Float64Array {
+  const out = new Float64Array(paddedRows * width);
+  const mean = Float64Array.from(members, (t) => means[t] as number);
   for (let i = from; i < to; i += 1) {
-    for (let m = 0; m < members.length; m += 1) {
-      const t = members[m] as number;
-      out[m * paddedRows + i - from] = (values[i * count + t] as number) - (means[t] as number);
-    }
+    const [source, at] = [i * count, (i - from) * width];
+    for (let m = 0; m < members.length; m += 1) out[at + m] = (values[source + (members[m] as number)] as number) - (mean[m] as number);
   }
   return out;
 }
