@@ -109,6 +109,26 @@ export class NpyFile {
     return tensor(this.dtype, [count, ...this.shape.slice(1)], data);
   }
 
+  /**
+   * Columns from … to−1 of the rows named, in their order, of an array of two axes. Neighbouring rows are one read where the columns are all of them.
+   * @shape [rows.length, to − from]. Errors: E_DATA outside the array, or for another number of axes.
+   */
+  columns(rows: ArrayLike<number>, from: number, to: number): Tensor {
+    const [total, width] = this.shape as readonly [number, number];
+    if (this.shape.length !== 2 || !Number.isInteger(from) || !Number.isInteger(to) || from < 0 || from >= to || to > width) {
+      throw new PipelineError('E_DATA', `columns ${from} … ${to} are not in "${this.#path}"`, { facts: { expected: `two axes, and columns within 0 … ${width}`, found: `${from} … ${to} of [${this.shape.join(', ')}]` } });
+    }
+    const out = allocate(this.dtype, rows.length * (to - from));
+    for (let i = 0, run = 1; i < rows.length; i += run, run = 1) {
+      const row = rows[i] as number;
+      if (to - from === width) while (i + run < rows.length && rows[i + run] === row + run) run += 1;
+      if (!Number.isInteger(row) || row < 0 || row + run > total) throw new PipelineError('E_DATA', `row ${row < 0 ? row : Math.max(row, total)} is not in "${this.#path}"`, { facts: { expected: `rows 0 … ${total - 1}`, found: `${row} … ${row + run - 1}` } });
+      const data = readElements(this.#path, this.#fd, this.#header, row * width + from, (run - 1) * width + (to - from));
+      (out as Float32Array).set(data as Float32Array, i * (to - from));
+    }
+    return tensor(this.dtype, [rows.length, to - from], out);
+  }
+
   close(): void {
     closeSync(this.#fd);
   }
@@ -120,6 +140,7 @@ export class NpyWriter {
   readonly #dtype: DType;
   readonly #shape: Shape;
   readonly #size: number;
+  readonly #headerBytes: number;
   readonly #fd: number;
   #written = 0;
   #open = true;
@@ -130,12 +151,37 @@ export class NpyWriter {
     this.#dtype = dtype;
     this.#shape = shape;
     this.#size = sizeOf(shape);
+    this.#headerBytes = header.byteLength;
     this.#fd = openSync(path, 'w');
     writeFully(this.#fd, header);
   }
 
-  /** The next elements; the array must be of the dtype's own class. Errors: E_DATA. */
+  /** The next elements; the array must be of the dtype's own class. Not to be mixed with `writeColumns`. Errors: E_DATA. */
   append(data: TypedArray): void {
+    this.#take(data);
+    writeFully(this.#fd, bytesOf(data));
+  }
+
+  /**
+   * Columns from … to−1 of all rows, of an array of two axes; each column once, in any order.
+   * @shape data: [rows, to − from]. Errors: E_DATA if the columns or the elements do not fit.
+   */
+  writeColumns(from: number, to: number, data: TypedArray): void {
+    const [rows, width] = this.#shape as readonly [number, number];
+    const count = to - from;
+    if (this.#shape.length !== 2 || from < 0 || from >= to || to > width || data.length !== rows * count) {
+      throw new PipelineError('E_DATA', `columns ${from} … ${to} do not fit "${this.#path}"`, { facts: { expected: `columns of [${this.#shape.join(', ')}]`, found: `${data.length} elements` } });
+    }
+    this.#take(data);
+    const bytes = bytesOf(data);
+    const element = BYTES_PER_ELEMENT[this.#dtype];
+    // whole rows are one write
+    const pieces = count === width ? 1 : rows;
+    const length = bytes.byteLength / pieces;
+    for (let i = 0; i < pieces; i += 1) writeFully(this.#fd, bytes.subarray(i * length, (i + 1) * length), this.#headerBytes + (i * width + from) * element);
+  }
+
+  #take(data: TypedArray): void {
     if (!holds(this.#dtype, data)) {
       throw new PipelineError('E_DATA', `"${this.#path}" takes another type of element`, { facts: { expected: this.#dtype, found: data.constructor.name } });
     }
@@ -144,7 +190,6 @@ export class NpyWriter {
         facts: { expected: `${this.#size} elements for [${this.#shape.join(', ')}]`, found: this.#written + data.length },
       });
     }
-    writeFully(this.#fd, bytesOf(data));
     this.#written += data.length;
   }
 

@@ -49,6 +49,29 @@ describe('arrays that we write', () => {
     expect(readFileSync(path).equals(readFileSync(fixture(`npy/2d.${NPY_CODES[dtype]}.npy`)))).toBe(true);
   });
 
+  test('columns written in any order equal an array written at once, and are read back by rows and columns', async () => {
+    const [whole, pieces] = [temporary('whole.npy'), temporary('columns.npy')];
+    const data = ramp([6, 7], 'float32') as Float32Array;
+    writeNpy(whole, tensor('float32', [6, 7], data));
+    const part = (rows: number[], from: number, to: number): Float32Array => Float32Array.from(rows.flatMap((row) => [...data.subarray(row * 7 + from, row * 7 + to)]));
+    const all = [0, 1, 2, 3, 4, 5];
+    const writer = new NpyWriter(pieces, 'float32', [6, 7]);
+    writer.writeColumns(3, 7, part(all, 3, 7));
+    writer.writeColumns(0, 3, part(all, 0, 3));
+    writer.close();
+    expect(readFileSync(pieces).equals(readFileSync(whole))).toBe(true);
+    const file = new NpyFile(pieces);
+    expect(file.columns([4, 5, 1], 2, 5)).toEqual(tensor('float32', [3, 3], part([4, 5, 1], 2, 5)));
+    expect(file.columns([4, 5, 0, 1], 0, 7).data).toEqual(part([4, 5, 0, 1], 0, 7));
+    await expectFailure(() => file.columns([0], 5, 8), /columns 5 … 8 are not in/, 'E_DATA');
+    await expectFailure(() => file.columns([5, 6], 0, 7), /row 6 is not in/, 'E_DATA');
+    file.close();
+    const short = new NpyWriter(temporary('short.npy'), 'float32', [6, 7]);
+    await expectFailure(() => short.writeColumns(0, 2, part(all, 0, 3)), /do not fit/, 'E_DATA');
+    short.writeColumns(0, 3, part(all, 0, 3));
+    await expectFailure(() => short.close(), /before it was full/, 'E_DATA');
+  });
+
   test('an array written in pieces equals one written at once', () => {
     const [whole, pieces] = [temporary('whole.npy'), temporary('pieces.npy')];
     const data = ramp([6, 7], 'float32');

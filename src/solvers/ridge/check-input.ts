@@ -2,8 +2,8 @@
 import { PipelineError } from '../../core/errors.js';
 import type { Tensor } from '../../core/tensor.js';
 
-/** Errors: E_DATA naming the first NaN or infinity and how many there are. */
-export function requireFinite(name: string, { shape, data }: Tensor<'float32'>, axes: readonly [string, string]): void {
+/** @param firstColumn number of the first column, where these are only some. Errors: E_DATA naming the first NaN or infinity and how many there are. */
+export function requireFinite(name: string, { shape, data }: Tensor<'float32'>, axes: readonly [string, string], firstColumn = 0): void {
   let bad = 0;
   let first = -1;
   for (let i = 0; i < data.length; i += 1) {
@@ -14,7 +14,7 @@ export function requireFinite(name: string, { shape, data }: Tensor<'float32'>, 
   if (bad === 0) return;
   const width = shape[1] as number;
   throw new PipelineError('E_DATA', `"${name}" holds values that are not finite`, {
-    facts: { expected: 'finite numbers', found: `${bad} of ${data.length} (first: ${String(data[first])} at ${axes[0]} ${Math.floor(first / width)}, ${axes[1]} ${first % width})` },
+    facts: { expected: 'finite numbers', found: `${bad} of ${data.length} (first: ${String(data[first])} at ${axes[0]} ${Math.floor(first / width)}, ${axes[1]} ${firstColumn + (first % width)})` },
     hint: `Exclude those ${axes[1]}s or ${axes[0]}s before the fit.`,
   });
 }

@@ -1,9 +1,9 @@
 /**
  * Ridge regression with a penalty of its own for every target, chosen by cross-validation over given folds and refitted on all rows. Scaling is
- * fitted inside each fold. Targets pass in tiles, so no array of rows × targets × penalties ever exists. Knows no image, voxel or file.
+ * fitted inside each fold. Targets are read and weights handed over in tiles, so neither need stand in memory whole. Knows no image, voxel or file.
  */
 import { PipelineError } from '../../core/errors.js';
-import type { Tensor } from '../../core/tensor.js';
+import { tensor, type Shape, type Tensor } from '../../core/tensor.js';
 import type { TensorService } from '../../core/tensor-service.js';
 import { checkedAlphas, checkedFolds, constantColumns, requireFinite } from './check-input.js';
 import { ProgramCache } from './program-cache.js';
@@ -11,6 +11,7 @@ import { refit } from './refit.js';
 import { scoreFold, type ScoreKind } from './score-fold.js';
 import { chooseAlphas } from './choose-alphas.js';
 import { systemShape, type RidgeForm } from './system.js';
+import { columnsOf, evenWidth, type TargetColumns } from './targets.js';
 
 export type { ScoreKind } from './score-fold.js';
 
@@ -29,15 +30,17 @@ export interface RidgeOptions {
   readonly score?: ScoreKind;
   /** `auto` (default): dual where rows are fewer than features */
   readonly form?: 'auto' | RidgeForm;
-  /** targets scored at a time (default 4096): bounds the work space, not the whole: features, targets and weights stay in memory (`ridgeBytes`) */
+  /** most targets in memory at a time (default 8192): bounds the work space (`ridgeBytes`); a penalty's solves are done once a tile */
   readonly tile?: number;
   readonly progress?: (done: number, total: number) => void;
   readonly signal?: AbortSignal;
 }
 
-export interface RidgeFit {
-  /** float32 [feature, target], in units of the raw features */
-  readonly weights: Float32Array;
+/** Is handed the weights of targets from … to−1, in units of the raw features. @shape float32 [feature, to − from] */
+export type StoreWeights = (from: number, to: number, weights: Float32Array) => void;
+
+/** A fit without its weights. */
+export interface RidgeChoice {
   /** float32 [target] */
   readonly intercept: Float32Array;
   /** float64 [target]: chosen penalty; NaN where none could be (constant targets) */
@@ -60,32 +63,36 @@ export interface RidgeFit {
   readonly form: RidgeForm;
 }
 
-const DEFAULT_TILE = 4096;
+export interface RidgeFit extends RidgeChoice {
+  /** float32 [feature, target], in units of the raw features */
+  readonly weights: Float32Array;
+}
+
+export const DEFAULT_TILE = 8192;
 
 /**
  * w_v = argmin ‖ỹ_v − X̃ w‖² + α_v ‖w‖² with α_v = argmax over the grid of the mean over folds of the held-out score; the larger penalty wins an exact tie.
- * @shape x: float32 [row, feature]; y: float32 [row, target]
+ * @shape x: float32 [row, feature]; y: float32 [row, target], read by ranges of targets, once a fold and twice more; `store` is handed all weights, a range at a time
  * Constant features get weight 0; constant targets get weight 0 and a NaN score, and are counted.
  * Errors: E_DATA for NaN or infinities (first place and count), shapes that do not match, unusable folds or penalties; E_CANCELLED through `signal`.
  * @source scikit-learn 1.5 `Ridge` for the objective; himalaya `RidgeCV` for the choice per target
  */
-export async function crossValidatedRidge(service: TensorService, x: Tensor<'float32'>, y: Tensor<'float32'>, options: RidgeOptions): Promise<RidgeFit> {
-  const [rows, features, targets] = checkedShapes(x, y);
+export async function crossValidatedRidgeByColumns(service: TensorService, x: Tensor<'float32'>, y: TargetColumns, store: StoreWeights, options: RidgeOptions): Promise<RidgeChoice> {
+  const [rows, features, targets] = checkedShapes(x, [y.rows, y.targets]);
   const alphas = checkedAlphas(options.alphas);
   const folds = checkedFolds(options.folds, rows);
   requireFinite('features', x, ['row', 'feature']);
-  requireFinite('targets', y, ['row', 'target']);
   const intercept = options.intercept ?? true;
   const scaling = { centre: intercept, scale: options.standardize ?? true, floor: options.scaleFloor ?? 0 };
   const kind = options.score ?? 'negative-mse';
   const tile = Math.max(1, options.tile ?? DEFAULT_TILE);
+  const constant = checkedTargets(y, tile);
   const longestTraining = rows - folds.reduce((least, fold) => Math.min(least, fold.length), rows);
   const formFor = (training: number): RidgeForm => (options.form === undefined || options.form === 'auto' ? (training < features ? 'dual' : 'primal') : options.form);
 
   const programs = new ProgramCache(service, options.signal);
   try {
-    const tiles = Math.ceil(targets / tile);
-    const total = folds.length * tiles * alphas.length + targets;
+    const total = folds.length * Math.ceil(targets / tile) * alphas.length + targets;
     let done = 0;
     const advance = (by: number): void => {
       done += by;
@@ -95,17 +102,16 @@ export async function crossValidatedRidge(service: TensorService, x: Tensor<'flo
     const counts = new Int32Array(targets);
     const shape = systemShape(formFor(longestTraining), longestTraining, features);
     for (const held of folds) {
-      await scoreFold(programs, { x: x.data, y: y.data, targets, held, folds, shape, scaling, alphas, kind, tile, scores, counts, advance: () => advance(1) });
+      await scoreFold(programs, { x: x.data, y, held, folds, shape, scaling, alphas, kind, tile, scores, counts, advance: () => advance(1) });
     }
     await programs.dispose();
 
-    const constant = constantColumns(y);
     const choice = chooseAlphas(scores, counts, alphas, constant);
     const form = formFor(rows);
-    const fit = await refit(programs, { x: x.data, y: y.data, targets, shape: systemShape(form, rows, features), rows, scaling, alphas, choice: choice.index, tile, advance });
+    const fit = await refit(programs, { x: x.data, y, shape: systemShape(form, rows, features), scaling, alphas, choice: choice.index, tile, store, advance });
     const { mean, scale } = fit.moments;
     return {
-      weights: fit.weights, intercept: fit.intercept, alpha: choice.alpha, cvScore: choice.score, cvScores: Float32Array.from(scores), alphas,
+      intercept: fit.intercept, alpha: choice.alpha, cvScore: choice.score, cvScores: Float32Array.from(scores), alphas,
       featureMean: mean, featureScale: scale, edgeCount: choice.edgeCount, form,
       constantFeatures: constantColumns(x).reduce((sum, one) => sum + one, 0),
       constantTargets: constant.reduce((sum, one) => sum + one, 0),
@@ -115,12 +121,35 @@ export async function crossValidatedRidge(service: TensorService, x: Tensor<'flo
   }
 }
 
-function checkedShapes(x: Tensor<'float32'>, y: Tensor<'float32'>): [rows: number, features: number, targets: number] {
+/** `crossValidatedRidgeByColumns` with targets and weights in memory. @shape y: float32 [row, target] */
+export async function crossValidatedRidge(service: TensorService, x: Tensor<'float32'>, y: Tensor<'float32'>, options: RidgeOptions): Promise<RidgeFit> {
+  const [, features, targets] = checkedShapes(x, y.shape);
+  const weights = new Float32Array(features * targets);
+  const store: StoreWeights = (from, to, part) => {
+    for (let j = 0; j < features; j += 1) weights.set(part.subarray(j * (to - from), (j + 1) * (to - from)), j * targets + from);
+  };
+  return { ...(await crossValidatedRidgeByColumns(service, x, columnsOf(y), store, options)), weights };
+}
+
+/** Which targets are constant. @shape uint8 [target]. Errors: E_DATA for a target that is not finite. */
+function checkedTargets(y: TargetColumns, tile: number): Uint8Array {
+  const constant = new Uint8Array(y.targets);
+  const width = evenWidth(y.targets, tile);
+  for (let from = 0; from < y.targets; from += width) {
+    const to = Math.min(y.targets, from + width);
+    const values = tensor('float32', [y.rows, to - from], y.read(from, to));
+    requireFinite('targets', values, ['row', 'target'], from);
+    constant.set(constantColumns(values), from);
+  }
+  return constant;
+}
+
+function checkedShapes(x: Tensor<'float32'>, y: Shape): [rows: number, features: number, targets: number] {
   const [rows, features] = x.shape;
-  const [targetRows, targets] = y.shape;
-  if (x.shape.length !== 2 || y.shape.length !== 2 || rows !== targetRows || !rows || !features || !targets) {
+  const [targetRows, targets] = y;
+  if (x.shape.length !== 2 || y.length !== 2 || rows !== targetRows || !rows || !features || !targets) {
     throw new PipelineError('E_DATA', 'features and targets of a ridge fit do not match', {
-      facts: { expected: 'features [rows, p] and targets [rows, v], none of them 0', found: `[${x.shape.join(', ')}] and [${y.shape.join(', ')}]` },
+      facts: { expected: 'features [rows, p] and targets [rows, v], none of them 0', found: `[${x.shape.join(', ')}] and [${y.join(', ')}]` },
       hint: 'Give both the same rows in the same order.',
     });
   }

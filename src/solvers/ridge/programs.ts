@@ -5,7 +5,7 @@
 import { GraphBuilder } from '../../graph/builder.js';
 import { encodeModel } from '../../graph/encode.js';
 import type { Value } from '../../graph/ir.js';
-import { cast, concat, matMul, mul, reduceSum, slice, sub, sumOfSquares } from '../../graph/layers.js';
+import { add, cast, concat, matMul, mul, reduceSum, reshape, slice, sub } from '../../graph/layers.js';
 import type { DType } from '../../core/tensor.js';
 
 /** Rows and columns of a block of the band form: wide enough for fast products, narrow enough that factoring a block in JavaScript stays cheap. */
@@ -32,32 +32,46 @@ export function product(dtype: DType, rows: number, inner: number, columns: numb
 }
 
 /**
- * HᵀSH for H = I − V T Vᵀ and S symmetric, as S − V Wᵀ − W Vᵀ with W = S V T − ½ V Tᵀ Vᵀ S V T.
- * @shape s, reflected: float64 [m, m]; v: [m, band]; t: [band, band]
- * @source Dongarra, Hammarling & Sorensen 1989, "Block reduction of matrices to condensed forms for eigenvalue computations"
+ * Columns of a symmetric matrix under reduction, brought up to date: columns − V·W[own rows]ᵀ − W·V[own rows]ᵀ.
+ * @shape columns, corrected: float64 [m, band]; vw: [V W], [m, pair]; own: rows of [W V] that belong to the columns, [band, pair]
  */
-export function reflectBothSides(m: number): Uint8Array {
+export function correctedPanel(m: number, pair: number): Uint8Array {
   const g = new GraphBuilder();
-  const s = g.input('s', 'float64', [m, m]);
-  const v = g.input('v', 'float64', [m, BAND]);
-  const t = g.input('t', 'float64', [BAND, BAND]);
-  const svt = matMul(g, s, matMul(g, v, t));
-  const inner = gemm(g, t, gemm(g, v, svt, undefined, { transA: 1 }), undefined, { transA: 1 });
-  const w = gemm(g, v, inner, svt, { alpha: -0.5, beta: 1 });
-  g.output('reflected', gemm(g, concat(g, [v, w], 1), concat(g, [w, v], 1), s, { transB: 1, alpha: -1, beta: 1 }));
+  const columns = g.input('columns', 'float64', [m, BAND]);
+  g.output('corrected', gemm(g, g.input('vw', 'float64', [m, pair]), g.input('own', 'float64', [BAND, pair]), columns, { transB: 1, alpha: -1, beta: 1 }));
   return encodeModel(g.build());
 }
 
 /**
- * H·Q for H = I − V T Vᵀ.
- * @shape q, reflected: float64 [m, m]; v: [m, band]; t: [band, band]
+ * W of the next reflector H = I − V T Vᵀ of A = S − V₀W₀ᵀ − W₀V₀ᵀ, so that HᵀAH = A − V Wᵀ − W Vᵀ: W = A V T − ½ V Tᵀ Vᵀ A V T.
+ * @shape s: float64 [m, m]; vw, wv: [V₀ W₀] and [W₀ V₀], [m, pair]; v, w: [m, band]; t: [band, band]
+ * @source Dongarra, Hammarling & Sorensen 1989, "Block reduction of matrices to condensed forms for eigenvalue computations"
  */
-export function reflectFromLeft(m: number): Uint8Array {
+export function reflectedPanel(m: number, pair: number): Uint8Array {
   const g = new GraphBuilder();
-  const q = g.input('q', 'float64', [m, m]);
   const v = g.input('v', 'float64', [m, BAND]);
   const t = g.input('t', 'float64', [BAND, BAND]);
-  g.output('reflected', gemm(g, v, matMul(g, t, gemm(g, v, q, undefined, { transA: 1 })), q, { alpha: -1, beta: 1 }));
+  const vt = matMul(g, v, t);
+  const inner = gemm(g, g.input('wv', 'float64', [m, pair]), vt, undefined, { transA: 1 });
+  const avt = gemm(g, g.input('vw', 'float64', [m, pair]), inner, matMul(g, g.input('s', 'float64', [m, m]), vt), { alpha: -1, beta: 1 });
+  const half = gemm(g, t, gemm(g, v, avt, undefined, { transA: 1 }), undefined, { transA: 1 });
+  g.output('w', gemm(g, v, half, avt, { alpha: -0.5, beta: 1 }));
+  return encodeModel(g.build());
+}
+
+/**
+ * What is left of S − V Wᵀ − W Vᵀ after its first `width` rows and columns, and Vᵀ V.
+ * @shape s: float64 [m, m]; vw, wv: [V W] and [W V], [m, 2·width]; trailing: [m − width, m − width]; products: [width, width]
+ */
+export function reflectedTrailing(m: number, width: number): Uint8Array {
+  const g = new GraphBuilder();
+  const s = g.input('s', 'float64', [m, m]);
+  const vw = g.input('vw', 'float64', [m, 2 * width]);
+  const wv = g.input('wv', 'float64', [m, 2 * width]);
+  const rest = slice(g, s, [width, width], [m, m], [0, 1]);
+  g.output('trailing', gemm(g, rowsOf(g, vw, width, m), rowsOf(g, wv, width, m), rest, { transB: 1, alpha: -1, beta: 1 }));
+  const v = columnsOf(g, vw, 0, width);
+  g.output('products', gemm(g, v, v, undefined, { transA: 1 }));
   return encodeModel(g.build());
 }
 
@@ -88,31 +102,67 @@ const factorInputs = (g: GraphBuilder, blocks: number): [Value, Value | undefine
   blocks === 1 ? undefined : g.input('links', 'float64', [(blocks - 1) * BAND, BAND]),
 ];
 
-/** z = rows·(B + αI)⁻¹. @shape rows, z: float64 [n, blocks × band] */
-export function bandSolve(n: number, blocks: number): Uint8Array {
+/** z = rows·(B + αI)⁻¹, computed in float64 whatever it is stored as. @shape rows: float64 [n, blocks × band]; z: [n, blocks × band] */
+export function bandSolve(n: number, blocks: number, stored: 'float32' | 'float64'): Uint8Array {
   const g = new GraphBuilder();
   const rows = g.input('rows', 'float64', [n, blocks * BAND]);
-  g.output('z', solveRows(g, rows, ...factorInputs(g, blocks), blocks));
+  const z = solveRows(g, rows, ...factorInputs(g, blocks), blocks);
+  g.output('z', stored === 'float64' ? z : cast(g, z, stored));
   return encodeModel(g.build());
 }
 
+/** Rows added up in float32 before float64 takes over: few enough that the sum is as exact as what it sums. */
+export const SUMMED_ROWS = 16;
+
+/** Column sums of n rows, n a multiple of SUMMED_ROWS. @shape x: float32 [n, v]; result: float64 [v] */
+function columnSums(g: GraphBuilder, x: Value, n: number, v: number): Value {
+  const partial = reduceSum(g, reshape(g, x, [n / SUMMED_ROWS, SUMMED_ROWS, v]), [1]);
+  return reduceSum(g, cast(g, partial, 'float64'), [0]);
+}
+
 /**
- * Predictions P = E·(B + αI)⁻¹·C of held-out rows, and their sums over rows against the targets Y: predictions never leave the graph.
- * @shape rows (E): float64 [n, q]; c: float32 [q, v]; y: float32 [n, v]; outputs float64 [v]: `sse` Σ(P−Y)² or, for correlation, `sp` ΣP, `spp` ΣP², `spy` ΣPY
+ * Predictions P = Z·C of held-out rows, and their sums over rows against the targets Y: predictions never leave the graph. Rows come in chunks,
+ * so that what is compared is still in the processor's cache.
+ * @shape z0, z1, …: float32 [n, q]; c: float32 [q, v]; y0, y1, …: float32 [n, v]; n a multiple of SUMMED_ROWS; outputs float64 [v]: `sse` Σ(P−Y)² or,
+ *   for correlation, `sp` ΣP, `spp` ΣP², `spy` ΣPY
  */
-export function scoreTargets(n: number, blocks: number, targets: number, kind: 'squared-error' | 'correlation'): Uint8Array {
+export function scoreTargets(chunks: number, n: number, size: number, targets: number, kind: 'squared-error' | 'correlation'): Uint8Array {
   const g = new GraphBuilder();
-  const rows = g.input('rows', 'float64', [n, blocks * BAND]);
-  const solved = cast(g, solveRows(g, rows, ...factorInputs(g, blocks), blocks), 'float32');
-  const predicted = matMul(g, solved, g.input('c', 'float32', [blocks * BAND, targets]));
-  const y = g.input('y', 'float32', [n, targets]);
-  if (kind === 'squared-error') {
-    g.output('sse', sumOfSquares(g, cast(g, sub(g, predicted, y), 'float64'), [0]));
-  } else {
-    const p = cast(g, predicted, 'float64');
-    g.output('sp', reduceSum(g, p, [0]));
-    g.output('spp', sumOfSquares(g, p, [0]));
-    g.output('spy', reduceSum(g, mul(g, p, cast(g, y, 'float64')), [0]));
+  const c = g.input('c', 'float32', [size, targets]);
+  const sums = new Map<string, Value>();
+  const collect = (name: string, x: Value): void => {
+    const sum = columnSums(g, x, n, targets);
+    const before = sums.get(name);
+    sums.set(name, before === undefined ? sum : add(g, before, sum));
+  };
+  for (let i = 0; i < chunks; i += 1) {
+    const p = matMul(g, g.input(`z${i}`, 'float32', [n, size]), c);
+    const y = g.input(`y${i}`, 'float32', [n, targets]);
+    if (kind === 'squared-error') {
+      const error = sub(g, p, y);
+      collect('sse', mul(g, error, error));
+    } else {
+      collect('sp', p);
+      collect('spp', mul(g, p, p));
+      collect('spy', mul(g, p, y));
+    }
   }
+  for (const [name, sum] of sums) g.output(name, sum);
+  return encodeModel(g.build());
+}
+
+/** sums + yᵀ·x with x read as float32. @shape y: float64 [rows, targets]; x: float32 [rows, features]; sums, added: float64 [targets, features] */
+export function addedProducts(targets: number, rows: number, features: number): Uint8Array {
+  const g = new GraphBuilder();
+  const x = cast(g, g.input('x', 'float32', [rows, features]), 'float64');
+  g.output('added', gemm(g, g.input('y', 'float64', [rows, targets]), x, g.input('sums', 'float64', [targets, features]), { transA: 1 }));
+  return encodeModel(g.build());
+}
+
+/** sums + a·bᵀ. @shape a: float64 [rows, inner]; b: [columns, inner]; sums, added: [rows, columns] */
+export function addedTransposed(rows: number, inner: number, columns: number): Uint8Array {
+  const g = new GraphBuilder();
+  const sums = g.input('sums', 'float64', [rows, columns]);
+  g.output('added', gemm(g, g.input('a', 'float64', [rows, inner]), g.input('b', 'float64', [columns, inner]), sums, { transB: 1 }));
   return encodeModel(g.build());
 }

@@ -1,20 +1,21 @@
 /**
  * Scores of all penalties on one held-out fold, tile by tile of targets. Predictions exist only inside the tensor graph: what comes back are a
- * few sums per target.
+ * few sums per target. One penalty's solves serve all targets of a tile; products are in blocks, so that predictions stay in the processor's cache.
  */
-import { tensor } from '../../core/tensor.js';
+import { tensor, type Tensor } from '../../core/tensor.js';
 import { factorFeeds, factorShifted } from './band-form.js';
-import { centredTile, columnMeans, transposed, type Scaling } from './design.js';
+import { centredTile, columnMeans, type Scaling } from './design.js';
 import { float32Output, float64Output, type ProgramCache } from './program-cache.js';
-import { product, scoreTargets } from './programs.js';
+import { bandSolve, product, scoreTargets, SUMMED_ROWS } from './programs.js';
+import { applyReflectors, reflectorFeeds } from './reflectors.js';
 import { buildSystem, evaluationRows, type RidgeSystem, type SystemShape } from './system.js';
+import { evenWidth, type TargetColumns } from './targets.js';
 
 export type ScoreKind = 'negative-mse' | 'r2' | 'correlation';
 
 export interface FoldTask {
   readonly x: Float32Array;
-  readonly y: Float32Array;
-  readonly targets: number;
+  readonly y: TargetColumns;
   /** rows held out */
   readonly held: Int32Array;
   /** rows of every fold, the held-out one among them */
@@ -23,6 +24,7 @@ export interface FoldTask {
   readonly scaling: Scaling;
   readonly alphas: Float64Array;
   readonly kind: ScoreKind;
+  /** most targets held at a time */
   readonly tile: number;
   /** float64 [alpha, target]: this fold's scores are added */
   readonly scores: Float64Array;
@@ -31,54 +33,81 @@ export interface FoldTask {
   readonly advance: () => void;
 }
 
+/** Most held-out rows and targets of one product: few enough that predictions are compared while they are still in the processor's cache. */
+const BLOCK_ROWS = 1024;
+const BLOCK_TARGETS = 1024;
+
+/** Some targets of a tile, ready to be scored. */
+interface Block {
+  readonly from: number;
+  readonly to: number;
+  /** right sides in the band basis. float32 [size, width] */
+  readonly c: Tensor<'float32'>;
+  /** held-out targets by chunk of rows, y0, y1, …: float32 [chunk, width] each */
+  readonly y: Readonly<Record<string, Tensor>>;
+  readonly spread: TargetSums;
+}
+
 export async function scoreFold(programs: ProgramCache, task: FoldTask): Promise<void> {
-  const { x, y, targets, held, folds, shape, scaling, alphas, kind } = task;
+  const { x, y, held, folds, shape, scaling, alphas, kind } = task;
   const training = Int32Array.from(folds.filter((fold) => fold !== held).flatMap((fold) => [...fold])).sort();
-  const heldRows = folds.reduce((most, fold) => Math.max(most, fold.length), 0);
-  const system = await buildSystem(programs, x, training, shape, scaling);
-  const rows = tensor('float64', [heldRows, shape.size], await evaluationRows(programs, system, x, held, heldRows));
+  const longest = folds.reduce((most, fold) => Math.max(most, fold.length), 0);
+  const chunk = Math.ceil(evenWidth(longest, BLOCK_ROWS) / SUMMED_ROWS) * SUMMED_ROWS;
+  const system = await buildSystem(programs, x, training, shape, scaling, true);
+  const { size, blocks } = system.band;
+  const rows = await evaluationRows(programs, system, x, held, Math.ceil(longest / chunk), chunk);
   const factors = Array.from(alphas, (alpha) => factorFeeds(system.band, factorShifted(system.band, alpha)));
-  const width = tileWidth(targets, task.tile);
+  const tile = evenWidth(y.targets, task.tile);
+  const width = evenWidth(tile, BLOCK_TARGETS);
   const rightSides = rightSideMaker(programs, system, width);
   const family = kind === 'correlation' ? 'correlation' : 'squared-error';
-  for (let from = 0; from < targets; from += width) {
-    const to = Math.min(targets, from + width);
-    const means = scaling.centre ? columnMeans(y, targets, training, from, to) : new Float64Array(to - from);
-    const c = tensor('float32', [shape.size, width], await rightSides(centredTile(y, targets, training, from, to, means, shape.rows, width)));
-    const heldTargets = centredTile(y, targets, held, from, to, means, heldRows, width);
-    const spread = targetSums(heldTargets, held.length, width);
-    const feeds = { rows, c, y: tensor('float32', [heldRows, width], heldTargets) };
+  for (let first = 0; first < y.targets; first += tile) {
+    const last = Math.min(y.targets, first + tile);
+    const values = y.read(first, last);
+    const made: Block[] = [];
+    for (let from = first; from < last; from += width) {
+      const to = Math.min(last, from + width);
+      const [start, end] = [from - first, to - first];
+      const means = scaling.centre ? columnMeans(values, last - first, training, start, end) : new Float64Array(to - from);
+      const c = await rightSides(centredTile(values, last - first, training, start, end, means, shape.rows, width));
+      const heldTargets = centredTile(values, last - first, held, start, end, means, rows.length * chunk, width);
+      const parts = Object.fromEntries(rows.map((_, i) => [`y${i}`, tensor('float32', [chunk, width], heldTargets.subarray(i * chunk * width, (i + 1) * chunk * width))]));
+      made.push({ from, to, c: tensor('float32', [size, width], c), y: parts, spread: targetSums(heldTargets, held.length, width) });
+    }
     for (let a = 0; a < alphas.length; a += 1) {
-      const model = () => scoreTargets(heldRows, system.band.blocks, width, family);
-      const sums = await programs.run('score', model, { ...feeds, ...factors[a] });
-      const score = scoreOf(kind, held.length, spread, (name) => float64Output(sums, name));
-      for (let t = from; t < to; t += 1) {
-        const value = score(t - from);
-        task.scores[a * targets + t] = (task.scores[a * targets + t] as number) + (Number.isNaN(value) ? 0 : value);
-        if (a === 0 && !Number.isNaN(value)) task.counts[t] = (task.counts[t] as number) + 1;
+      const z: Record<string, Tensor> = {};
+      for (const [i, e] of rows.entries()) {
+        const solved = await programs.run('held-out solve', () => bandSolve(chunk, blocks, 'float32'), { rows: e, ...factors[a] });
+        z[`z${i}`] = tensor('float32', [chunk, size], float32Output(solved, 'z'));
+      }
+      for (const { from, to, c, y: heldTargets, spread } of made) {
+        const sums = await programs.run('score', () => scoreTargets(rows.length, chunk, size, width, family), { ...z, c, ...heldTargets });
+        const score = scoreOf(kind, held.length, spread, (name) => float64Output(sums, name));
+        for (let t = from; t < to; t += 1) {
+          const value = score(t - from);
+          const at = a * y.targets + t;
+          task.scores[at] = (task.scores[at] as number) + (Number.isNaN(value) ? 0 : value);
+          if (a === 0 && !Number.isNaN(value)) task.counts[t] = (task.counts[t] as number) + 1;
+        }
       }
       task.advance();
     }
   }
 }
 
-/** Equal tiles of at most `limit` targets, all padded to one width. */
-export function tileWidth(targets: number, limit: number): number {
-  return Math.ceil(targets / Math.ceil(targets / limit));
-}
-
-/** Qᵀ C of a tile of centred training targets. @shape in: float32 [rows, width]; out: float32 [size, width] */
-function rightSideMaker(programs: ProgramCache, { shape, design, band }: RidgeSystem, width: number): (tile: Float32Array) => Promise<Float32Array> {
+/** Qᵀ C of centred training targets. @shape in: float32 [rows, width]; out: float32 [size, width] */
+function rightSideMaker(programs: ProgramCache, { shape, columns, band }: RidgeSystem, width: number): (targets: Float32Array) => Promise<Float32Array> {
   const { size, rows } = shape;
-  const qTransposed = tensor('float32', [size, size], Float32Array.from(transposed(band.q, size, size)));
-  const designTransposed = shape.form === 'dual' ? undefined : tensor('float32', [size, rows], Float32Array.from(transposed(design, rows, size)));
-  return async (tile) => {
-    let c = tensor('float32', [rows, width], tile);
+  const reflectors = reflectorFeeds(band.reflectors, size);
+  const designTransposed = columns === undefined ? undefined : tensor('float32', [size, rows], columns);
+  return async (targets) => {
+    let e = tensor('float32', [rows, width], targets);
     if (designTransposed !== undefined) {
-      const outputs = await programs.run('features by targets', () => product('float32', size, rows, width), { a: designTransposed, b: c });
-      c = tensor('float32', [size, width], float32Output(outputs, 'c'));
+      const outputs = await programs.run('features by targets', () => product('float32', size, rows, width), { a: designTransposed, b: e });
+      e = tensor('float32', [size, width], float32Output(outputs, 'c'));
     }
-    return float32Output(await programs.run('targets in the band basis', () => product('float32', size, size, width), { a: qTransposed, b: c }), 'c');
+    const model = () => applyReflectors('Q transposed by columns', 'float32', width, size, band.reflectors);
+    return float32Output(await programs.run('targets in the band basis', model, { e, ...reflectors }), 'c');
   };
 }
 

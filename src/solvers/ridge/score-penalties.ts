@@ -8,6 +8,7 @@ import { checkedAlphas, requireFinite } from './check-input.js';
 import { ProgramCache } from './program-cache.js';
 import { scoreFold, type ScoreKind } from './score-fold.js';
 import { systemShape } from './system.js';
+import { columnsOf } from './targets.js';
 
 export interface PenaltyOptions {
   readonly alphas: readonly number[];
@@ -42,7 +43,7 @@ export async function scorePenalties(service: TensorService, x: Tensor<'float32'
   const counts = new Int32Array(targets);
   try {
     await scoreFold(programs, {
-      x: x.data, y: y.data, targets, held: options.held, folds: [...pieces, options.held], shape: systemShape(training.length < features ? 'dual' : 'primal', training.length, features),
+      x: x.data, y: columnsOf(y), held: options.held, folds: [...pieces, options.held], shape: systemShape(training.length < features ? 'dual' : 'primal', training.length, features),
       scaling: { centre: true, scale: options.standardize, floor: options.scaleFloor }, alphas, kind: options.score, tile: options.tile, scores, counts, advance: () => undefined,
     });
   } finally {

@@ -60,6 +60,8 @@ export interface Voxels extends VoxelsFile {
     readonly repeats: Int32Array;
     /** float32 [n, voxel] for positions among `nsdIds` */
     rows(indices: ArrayLike<number>): Float32Array;
+    /** float32 [n, to − from]: those voxels of those rows */
+    columns(indices: ArrayLike<number>, from: number, to: number): Float32Array;
   };
   readonly trials: {
     readonly nsdIds: Int32Array;
@@ -68,6 +70,8 @@ export interface Voxels extends VoxelsFile {
     rows(start: number, count: number): Float32Array;
     /** float32 [n, voxel] for positions among the trials */
     gather(indices: ArrayLike<number>): Float32Array;
+    /** float32 [n, to − from]: those voxels of those trials */
+    columns(indices: ArrayLike<number>, from: number, to: number): Float32Array;
   };
   readonly ncsnr: Float32Array;
   readonly ncsnrPublished: Float32Array;
@@ -85,13 +89,15 @@ export function readVoxels(reader: ArtifactReader): Voxels {
     means: {
       nsdIds: ints(VOXEL_FILES.meanImages),
       repeats: ints(VOXEL_FILES.meanRepeats),
-      rows: (indices) => gatherRows(reader.path(VOXEL_FILES.means), indices, width),
+      rows: (indices) => gatherColumns(reader.path(VOXEL_FILES.means), indices, 0, width),
+      columns: (indices, from, to) => gatherColumns(reader.path(VOXEL_FILES.means), indices, from, to),
     },
     trials: {
       nsdIds: ints(VOXEL_FILES.trialImages),
       session: ints(VOXEL_FILES.trialSessions),
       rows: (start, count) => rowRange(reader.path(VOXEL_FILES.trials), start, count),
-      gather: (indices) => gatherRows(reader.path(VOXEL_FILES.trials), indices, width),
+      gather: (indices) => gatherColumns(reader.path(VOXEL_FILES.trials), indices, 0, width),
+      columns: (indices, from, to) => gatherColumns(reader.path(VOXEL_FILES.trials), indices, from, to),
     },
     ncsnr: floats(VOXEL_FILES.ncsnr),
     ncsnrPublished: floats(VOXEL_FILES.ncsnrPublished),
@@ -99,20 +105,11 @@ export function readVoxels(reader: ArtifactReader): Voxels {
   };
 }
 
-/** @shape [n, width] float32 */
-export function gatherRows(path: string, indices: ArrayLike<number>, width: number): Float32Array {
+/** @shape [n, to − from] float32 */
+function gatherColumns(path: string, indices: ArrayLike<number>, from: number, to: number): Float32Array {
   const file = new NpyFile(path);
   try {
-    const out = new Float32Array(indices.length * width);
-    let i = 0;
-    while (i < indices.length) {
-      // Neighbouring indices are read at once: most callers ask for long ascending runs.
-      let run = 1;
-      while (i + run < indices.length && indices[i + run] === (indices[i] as number) + run) run += 1;
-      out.set(file.rows(indices[i] as number, run).data as Float32Array, i * width);
-      i += run;
-    }
-    return out;
+    return file.columns(indices, from, to).data as Float32Array;
   } finally {
     file.close();
   }

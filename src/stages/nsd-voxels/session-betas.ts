@@ -1,7 +1,8 @@
 /** One session's single-trial betas at the voxels of a mask, from either of the two files that NSD has per session. */
 import { PipelineError } from '../../core/errors.js';
+import { sizeOf } from '../../core/tensor.js';
 import { openHdf5 } from '../../formats/hdf5/index.js';
-import { streamNiftiFrames } from '../../formats/nifti.js';
+import { readNiftiHeader, streamNiftiFrames } from '../../formats/nifti.js';
 import type { BetaFormat } from '../nsd/layout.js';
 
 /** stored integers are percent signal change × 300. @source NSD data manual */
@@ -26,24 +27,25 @@ function fromHdf5(path: string, voxels: Int32Array, [nx, ny, nz]: readonly [numb
     const [trials, z, y, x] = dataset.shape as readonly [number, number, number, number];
     if (dataset.shape.length !== 4 || z !== nz || y !== ny || x !== nx) throw gridError(path, `[trial, ${nz}, ${ny}, ${nx}]`, `[${dataset.shape.join(', ')}]`);
     const raw = dataset.readColumns(voxels);
-    return { trials, betas: Float32Array.from(raw as ArrayLike<number>, (value) => value / BETA_SCALE) };
+    const betas = new Float32Array(raw.length);
+    for (let i = 0; i < raw.length; i += 1) betas[i] = Number(raw[i]) / BETA_SCALE;
+    return { trials, betas };
   } finally {
     file.close();
   }
 }
 
 async function fromNifti(path: string, voxels: Int32Array, [nx, ny, nz]: readonly [number, number, number], signal: AbortSignal): Promise<{ trials: number; betas: Float32Array }> {
-  const rows: Float32Array[] = [];
-  const header = await streamNiftiFrames(path, (_, frame) => {
+  const { shape } = readNiftiHeader(path);
+  if (shape[0] !== nx || shape[1] !== ny || shape[2] !== nz) throw gridError(path, `(${nx}, ${ny}, ${nz}, trial)`, `(${shape.join(', ')})`);
+  const trials = sizeOf(shape.slice(3));
+  const betas = new Float32Array(trials * voxels.length);
+  await streamNiftiFrames(path, (t, frame) => {
     signal.throwIfAborted();
-    const row = new Float32Array(voxels.length);
-    for (let v = 0; v < voxels.length; v += 1) row[v] = Number(frame[voxels[v] as number]) / BETA_SCALE;
-    rows.push(row);
+    const from = t * voxels.length;
+    for (let v = 0; v < voxels.length; v += 1) betas[from + v] = Number(frame[voxels[v] as number]) / BETA_SCALE;
   });
-  if (header.shape[0] !== nx || header.shape[1] !== ny || header.shape[2] !== nz) throw gridError(path, `(${nx}, ${ny}, ${nz}, trial)`, `(${header.shape.join(', ')})`);
-  const betas = new Float32Array(rows.length * voxels.length);
-  rows.forEach((row, t) => betas.set(row, t * voxels.length));
-  return { trials: rows.length, betas };
+  return { trials, betas };
 }
 
 function gridError(path: string, expected: string, found: string): PipelineError {

@@ -1,5 +1,5 @@
 /**
- * `nsd.voxels`: single-trial responses of the chosen regions, z-scored, with their means over repeats. One session is in memory at a time; the
+ * `nsd.voxels`: single-trial responses of the chosen regions, z-scored, with their means over repeats. Two sessions are in memory at a time; the
  * rest goes through files, so that any number of sessions fits.
  */
 import { mkdirSync, renameSync } from 'node:fs';
@@ -18,8 +18,8 @@ import { readExperimentDesign } from '../nsd/experiment.js';
 import { betasFile, EXPERIMENT_DESIGN, ncsnrVolume, SELECTION, type NsdSelection } from '../nsd/layout.js';
 import { averageRepeats } from './repeats.js';
 import { readRegions } from './regions.js';
-import { readSessionBetas } from './session-betas.js';
-import { ZSCORE_MODES, zscoreSession } from './zscore.js';
+import { extractTrials } from './trials.js';
+import { ZSCORE_MODES } from './zscore.js';
 
 /** rows copied at once when columns are dropped: bounds memory */
 const ROWS_AT_ONCE = 512;
@@ -54,7 +54,7 @@ export default defineStage({
   needs: [],
   random: false,
   runs: 'worker',
-  resources: { cpus: 1, memoryMb: 2000 },
+  resources: { cpus: 2, memoryMb: 2000 },
   async run(context) {
     const { params, inputs, outputs, signal } = context;
     const nsd = inputs.nsd;
@@ -74,29 +74,19 @@ export default defineStage({
     const heldOut = testImages(inputs.stimuli, params.zscore);
 
     const width = regions.voxels.length;
-    const invalid = new Uint8Array(width);
     mkdirSync(context.checkpoint, { recursive: true });
     const scratch = join(context.checkpoint, 'trials.npy');
-    const writer = new NpyWriter(scratch, 'float32', [trialImages.length, width]);
-    try {
-      for (let session = 1; session <= selection.sessions; session += 1) {
-        signal.throwIfAborted();
-        const path = nsd.path(betasFile(subject, space, betas, session, selection.format));
-        const read = await readSessionBetas(path, selection.format, regions.voxels, regions.grid, signal);
-        if (read.trials !== perSession) {
-          throw new PipelineError('E_FORMAT', `session ${session} does not hold the trials of the design`, { facts: { expected: perSession, found: read.trials }, hint: 'Check the file: it may be incomplete.' });
-        }
-        if (params.zscore !== 'none') {
-          const first = (session - 1) * perSession;
-          zscoreSession(read.betas, width, (t) => !heldOut.has(trialImages[first + t] as number), invalid);
-        }
-        writer.append(read.betas);
-        context.progress(session, selection.sessions, 'sessions');
-      }
-      writer.close();
-    } finally {
-      writer.abandon();
-    }
+    const invalid = await extractTrials(scratch, {
+      paths: Array.from({ length: selection.sessions }, (_, i) => nsd.path(betasFile(subject, space, betas, i + 1, selection.format))),
+      format: selection.format,
+      trialsPerSession: perSession,
+      voxels: regions.voxels,
+      grid: regions.grid,
+      counts: params.zscore === 'none' ? undefined : (t) => !heldOut.has(trialImages[t] as number),
+      cpus: context.resources.cpus,
+      signal,
+      progress: (done) => context.progress(done, selection.sessions, 'sessions'),
+    });
 
     const kept = Int32Array.from(Array.from({ length: width }, (_, v) => v).filter((v) => invalid[v] === 0));
     if (kept.length === 0) throw new PipelineError('E_DATA', 'no voxel has variance in every session', { hint: 'Check the betas: a session may be empty.' });

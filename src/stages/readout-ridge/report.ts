@@ -2,7 +2,7 @@
 import type { ReportBlock } from '../../core/report-block.js';
 import { finiteOrNull, median } from '../../math/statistics.js';
 import { barChart } from '../../report/figures/index.js';
-import type { RidgeFit } from '../../solvers/index.js';
+import type { RidgeChoice } from '../../solvers/index.js';
 
 export const ALPHA_FIGURE = 'alphas.svg';
 
@@ -14,7 +14,7 @@ const LEAST_WIDTH = 720;
 const EDGE_SHARE = 0.05;
 
 /** Sentences about what should make a reader suspicious; empty when nothing should. */
-export function fitWarnings(fit: RidgeFit, voxelCount: number): readonly string[] {
+export function fitWarnings(fit: RidgeChoice, voxelCount: number): readonly string[] {
   const warnings: string[] = [];
   const edge = (count: number, which: string, alpha: number | undefined): void => {
     if (count <= EDGE_SHARE * voxelCount) return;
@@ -26,11 +26,11 @@ export function fitWarnings(fit: RidgeFit, voxelCount: number): readonly string[
   return warnings;
 }
 
-export function alphaCounts(fit: RidgeFit): readonly number[] {
+export function alphaCounts(fit: RidgeChoice): readonly number[] {
   return Array.from(fit.alphas, (alpha) => fit.alpha.reduce((count, chosen) => count + (chosen === alpha ? 1 : 0), 0));
 }
 
-export function alphaFigure(fit: RidgeFit): string {
+export function alphaFigure(fit: RidgeChoice): string {
   const counts = alphaCounts(fit);
   return barChart({
     title: 'Penalties chosen by cross-validation',
@@ -49,7 +49,7 @@ export interface FitFacts {
   readonly voxels: number;
 }
 
-export function fitReport(fit: RidgeFit, facts: FitFacts, score: string, warnings: readonly string[]): readonly ReportBlock[] {
+export function fitReport(fit: RidgeChoice, facts: FitFacts, score: string, warnings: readonly string[]): readonly ReportBlock[] {
   return [
     ...warnings.map((text): ReportBlock => ({ kind: 'text', text })),
     {

@@ -4,10 +4,10 @@
  */
 import { Type } from '@sinclair/typebox';
 import { tensor } from '../../core/tensor.js';
-import { writeNpy } from '../../formats/npy.js';
+import { NpyWriter, writeNpy } from '../../formats/npy.js';
 import { groupedFolds } from '../../math/folds.js';
 import { median } from '../../math/statistics.js';
-import { crossValidatedRidge } from '../../solvers/index.js';
+import { crossValidatedRidgeByColumns, type RidgeChoice } from '../../solvers/index.js';
 import { positionsOf, readFeatures } from '../artifacts/features.js';
 import { READOUT_FILES } from '../artifacts/readout.js';
 import { photographsOf, readStimuli } from '../artifacts/stimuli.js';
@@ -26,8 +26,8 @@ export default defineStage({
   description: [
     'For voxel v: w_v = argmin ‖y_v − Xw − b‖² + α_v‖w‖² over standardised features X, with α_v the grid value of the best mean held-out score over folds; the larger one wins a tie. Folds are dealt by image, so repeats of an image are never apart. Means and standard deviations of features and means of voxels come from the training rows of each fold, and from all training rows in the refit.',
     'Training rows are the images of the parts `train` and `validation`; a row of a `test` image, or of one of the images that all subjects share, is an error (E_LEAK), and so is a split in which an image or two crops of one COCO photograph stand in two parts. Weights are stored in units of the raw features, so that prediction = features · weights + intercept.',
-    'Solved in the dual form where rows are fewer than features: one float64 Gram matrix a fold, reduced once to band form, then one banded solve a penalty. Equal to scikit-learn on the same matrices to 1e-4.',
-    'Memory, in bytes for n rows, p features, v voxels and s = min(n, p): about 4·(np + nv + pv) for features, responses and weights, which stay in memory whole, 24·np for the standardised features, 24·s² for the symmetric problem, and 4·(n + 4s) for each voxel of a tile. A fit that needs more than the machine has is refused before it starts (E_ENVIRONMENT).',
+    'Solved in the dual form where rows are fewer than features: one float64 Gram matrix a fold, reduced once to band form by block reflectors, then one banded solve a penalty for all voxels of a tile; predictions of held-out rows and their errors are float32. Equal to scikit-learn on the same matrices to 1e-5.',
+    'Memory, in bytes for n rows, p features, s = min(n, p) and t = min(tile, voxels): about 8·np for features (4·np + 8·sp in the dual form), 24·s² for the symmetric problem, and 4·(2n + s + p) for each voxel of a tile. Responses are read and weights written a tile at a time, so their whole never counts. A fit that needs more than the machine has is refused before it starts (E_ENVIRONMENT).',
     'Files: weights.npy float32 [feature, voxel], intercept.npy float32 [voxel], alpha.npy float64 [voxel] (NaN for a voxel that does not vary), cv_score.npy float32 [voxel], cv_scores.npy float32 [alpha, voxel], feature_mean.npy and feature_scale.npy float64 [feature], readout.json (layers, regions, training images, counts).',
   ].join('\n\n'),
   params: Type.Object(
@@ -38,7 +38,7 @@ export default defineStage({
       standardize: Type.Boolean({ default: true, description: 'divide features by their standard deviation over the training rows' }),
       scale_floor: Type.Number({ minimum: 0, maximum: 1, default: 0, description: 'added to each standard deviation, as a share of their root mean square over all features: keeps features that hardly ever vary from being blown up' }),
       score: choice(['negative-mse', 'r2', 'correlation'], { default: 'negative-mse', description: 'what is compared between penalties on held-out rows' }),
-      tile: Type.Integer({ minimum: 1, default: 4096, description: 'voxels scored at a time: bounds the work space of cross-validation; features, responses and weights of all voxels stay in memory whatever it is' }),
+      tile: Type.Integer({ minimum: 1, default: 8192, description: 'most voxels in memory at a time; for each tile the solves of every penalty and fold are done again' }),
     },
     { additionalProperties: false },
   ),
@@ -62,22 +62,26 @@ export default defineStage({
     const alphas = expandAlphas(params.alphas);
     requireMemory({ rows: count, features: features.width, targets: voxels.voxelCount, alphas: alphas.length, tile: params.tile });
     const x = tensor('float32', [count, features.width], features.rows(positionsOf(features.nsdIds, rows.nsdIds, 'features')));
-    const y = tensor('float32', [count, voxels.voxelCount], responsesOf(voxels, params.targets, rows));
-    const fit = await crossValidatedRidge(services.tensor, x, y, {
-      alphas,
-      folds: groupedFolds(rows.nsdIds, params.folds, random.fork('folds')),
-      standardize: params.standardize,
-      scaleFloor: params.scale_floor,
-      score: params.score,
-      tile: params.tile,
-      signal,
-      progress: (done, total) => context.progress(done, total),
-    });
-
     const writer = outputs.readout;
     const { width: p } = features;
     const { voxelCount: v } = voxels;
-    writeNpy(writer.path(READOUT_FILES.weights), tensor('float32', [p, v], fit.weights));
+    const weights = new NpyWriter(writer.path(READOUT_FILES.weights), 'float32', [p, v]);
+    let fit: RidgeChoice;
+    try {
+      fit = await crossValidatedRidgeByColumns(services.tensor, x, responsesOf(voxels, params.targets, rows), (from, to, part) => weights.writeColumns(from, to, part), {
+        alphas,
+        folds: groupedFolds(rows.nsdIds, params.folds, random.fork('folds')),
+        standardize: params.standardize,
+        scaleFloor: params.scale_floor,
+        score: params.score,
+        tile: params.tile,
+        signal,
+        progress: (done, total) => context.progress(done, total),
+      });
+      weights.close();
+    } finally {
+      weights.abandon();
+    }
     writeNpy(writer.path(READOUT_FILES.intercept), tensor('float32', [v], fit.intercept));
     writeNpy(writer.path(FIT_FILES.alpha), tensor('float64', [v], fit.alpha));
     writeNpy(writer.path(FIT_FILES.score), tensor('float32', [v], fit.cvScore));

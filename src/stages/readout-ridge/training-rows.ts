@@ -3,6 +3,7 @@
  * split says about itself.
  */
 import { PipelineError } from '../../core/errors.js';
+import type { TargetColumns } from '../../solvers/index.js';
 import { imagesOf, type Stimuli } from '../artifacts/stimuli.js';
 import type { Voxels } from '../artifacts/voxels.js';
 
@@ -44,7 +45,8 @@ function refuseHeldOut(nsdIds: Int32Array, stimuli: Stimuli): void {
   });
 }
 
-/** @shape float32 [row, voxel] */
-export function responsesOf(voxels: Voxels, targets: Targets, { positions }: TrainingRows): Float32Array {
-  return targets === 'repeat-mean' ? voxels.means.rows(positions) : voxels.trials.gather(positions);
+/** Responses of the rows, a range of voxels at a time. @shape float32 [row, voxel] */
+export function responsesOf(voxels: Voxels, targets: Targets, { positions }: TrainingRows): TargetColumns {
+  const source = targets === 'repeat-mean' ? voxels.means : voxels.trials;
+  return { rows: positions.length, targets: voxels.voxelCount, read: (from, to) => source.columns(positions, from, to) };
 }

@@ -79,7 +79,7 @@ export default defineStage({
     const x = features.rows(positionsOf(features.nsdIds, [...training.nsdIds, ...test.nsdIds], 'features'));
     const means = measured.means.rows(test.positions);
     const y = new Float32Array((fitted + held) * 2 * width);
-    const responses = responsesOf(voxels, 'repeat-mean', training);
+    const responses = responsesOf(voxels, 'repeat-mean', training).read(0, width);
     for (let i = 0; i < fitted; i += 1) for (const half of [0, width]) y.set(responses.subarray(i * width, (i + 1) * width), i * 2 * width + half);
     const signals = noiselessSignals(truth, test.nsdIds, planted.numbers);
     for (let i = 0; i < held; i += 1) {

@@ -4,7 +4,7 @@ import { PipelineError } from '../../../src/core/errors.js';
 import { Random } from '../../../src/core/random.js';
 import { tensor, type Tensor } from '../../../src/core/tensor.js';
 import { createOnnxRuntimeService } from '../../../src/runtime/onnxruntime-service.js';
-import { crossValidatedRidge, type RidgeOptions } from '../../../src/solvers/index.js';
+import { crossValidatedRidge, crossValidatedRidgeByColumns, type RidgeOptions } from '../../../src/solvers/index.js';
 
 interface Case {
   name: string; rows: number; features: number; targets: number; seed: number; standardize: boolean;
@@ -82,6 +82,26 @@ describe('cross-validated ridge equals scikit-learn', () => {
         const other = await crossValidatedRidge(service, x, y, { alphas: oracle.alphas, folds, standardize: example.standardize, score });
         expect(gap(other.cvScores, example.scores[score])).toBeLessThan(1e-5);
       }
+    });
+  }
+});
+
+interface HimalayaCase extends Omit<Case, 'scores'> {
+  score: number[];
+}
+const himalaya = JSON.parse(readFileSync(new URL('../../oracles/ridge-himalaya.json', import.meta.url), 'utf8')) as { alphas: number[]; cases: HimalayaCase[] };
+
+describe('cross-validated ridge equals himalaya', () => {
+  for (const example of himalaya.cases) {
+    it(`chooses the same penalties, best scores and weights: ${example.name}, x=[${example.rows}, ${example.features}] v=${example.targets}`, async () => {
+      const { x, y, folds } = matrices({ ...example, scores: { 'negative-mse': [], r2: [], correlation: [] } });
+      expect(gap(x.data.subarray(0, 4), example.firstRow)).toBeLessThan(1e-8);
+      expect(gap(y.data.subarray(-3), example.lastTargets)).toBeLessThan(1e-8);
+      const fit = await crossValidatedRidge(service, x, y, { alphas: himalaya.alphas, folds, standardize: false });
+      expect([...fit.alpha]).toEqual(example.alpha);
+      expect(gap(fit.cvScore, example.score)).toBeLessThan(1e-5);
+      expect(gap(fit.weights, example.weights)).toBeLessThan(1e-5);
+      expect(gap(fit.intercept, example.intercept)).toBeLessThan(1e-5);
     });
   }
 });
@@ -165,6 +185,23 @@ describe('cross-validated ridge', () => {
     }
   });
 
+  it('reads targets and hands over weights by ranges of a tile, with the bits of a fit in memory', async () => {
+    const { x, y, folds } = planted(90, 40, [0.1, 1, 2, 0.3, 4, 1, 1], 'by ranges');
+    const options: RidgeOptions = { alphas: ALPHAS, folds, tile: 3 };
+    const whole = await crossValidatedRidge(service, x, y, options);
+    const read: string[] = [];
+    const weights = new Float32Array(40 * 7);
+    const columns = (from: number, to: number): Float32Array => {
+      read.push(`${from}-${to}`);
+      return Float32Array.from({ length: 90 * (to - from) }, (_, at) => y.data[Math.floor(at / (to - from)) * 7 + from + (at % (to - from))] as number);
+    };
+    const fit = await crossValidatedRidgeByColumns(service, x, { rows: 90, targets: 7, read: columns }, (from, to, part) => part.forEach((w, at) => (weights[Math.floor(at / (to - from)) * 7 + from + (at % (to - from))] = w)), options);
+    expect(weights).toEqual(whole.weights);
+    expect(fit.cvScores).toEqual(whole.cvScores);
+    expect(fit.intercept).toEqual(whole.intercept);
+    expect([...new Set(read)]).toEqual(['0-3', '3-6', '6-7']);
+  });
+
   it('does not depend on the units of features and targets when it standardises', async () => {
     const { x, y, folds } = planted(80, 30, [0.5], 'units');
     const run = async (features: Tensor<'float32'>, targets: Tensor<'float32'>) => crossValidatedRidge(service, features, targets, { alphas: ALPHAS, folds, score: 'r2' });
@@ -206,6 +243,12 @@ describe('cross-validated ridge refuses', () => {
     bad.data[123] = NaN;
     bad.data[200] = Infinity;
     expect(await run({ x: bad })).toBe('E_DATA "features" holds values that are not finite {"expected":"finite numbers","found":"2 of 400 (first: NaN at row 12, feature 3)"}');
+  });
+
+  it('a target that is not finite, by its number among all targets', async () => {
+    const bad = tensor('float32', [40, 2], good.y.data.slice());
+    bad.data[2 * 7 + 1] = NaN;
+    expect(await codeOf(() => crossValidatedRidge(service, good.x, bad, { alphas: ALPHAS, folds: good.folds, tile: 1 }))).toContain('NaN at row 7, target 1');
   });
 
   it('rows that do not match, folds that cannot hold anything out, and penalties that are not positive', async () => {
