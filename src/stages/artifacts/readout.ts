@@ -11,6 +11,8 @@ export interface ReadoutFile {
   readonly voxelCount: number;
   readonly layers: readonly FeatureLayer[];
   readonly rois: readonly Roi[];
+  /** `voxelIdentity` of the voxels it was fitted on */
+  readonly voxels: string;
 }
 
 export interface Readout extends ReadoutFile {

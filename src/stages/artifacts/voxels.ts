@@ -2,8 +2,10 @@
  * `Voxels`: z-scored responses of the chosen voxels, as single trials and as means over the repeats of an image, with regions of interest
  * keyed by (set, label). Arrays are .npy with one row a trial or an image, so that any number of sessions is written and read as a stream.
  */
-import { readNpy, NpyFile } from '../../formats/npy.js';
+import { digestOf } from '../../core/digest.js';
 import type { ArtifactReader } from '../../engine/stage.js';
+import { bytesOf } from '../../formats/bytes.js';
+import { readNpy, NpyFile } from '../../formats/npy.js';
 
 export interface Roi {
   /** file it comes from, e.g. `floc-faces`; labels are unique only within a set */
@@ -103,6 +105,14 @@ export function readVoxels(reader: ArtifactReader): Voxels {
     ncsnrPublished: floats(VOXEL_FILES.ncsnrPublished),
     position: ints(VOXEL_FILES.position),
   };
+}
+
+/**
+ * Whose voxels these are, whichever of their sessions were loaded: digest of subject, space, places and published ncsnr. Two subjects of a simulator can have
+ * regions of equal names and sizes at equal places, but not the same noise.
+ */
+export function voxelIdentity({ subject, space, position, ncsnrPublished }: Pick<Voxels, 'subject' | 'space' | 'position' | 'ncsnrPublished'>): string {
+  return digestOf(Buffer.concat([Buffer.from(`${subject} ${space}\n`), bytesOf(position), bytesOf(ncsnrPublished)]));
 }
 
 /** @shape [n, to − from] float32 */

@@ -7,7 +7,7 @@ import { requireOwnFeatures, requireUnseen, type FittedOn } from '../artifacts/b
 import { positionsOf, type Features } from '../artifacts/features.js';
 import { imagesOf, type Stimuli } from '../artifacts/stimuli.js';
 import type { Readout } from '../artifacts/readout.js';
-import type { Voxels } from '../artifacts/voxels.js';
+import { voxelIdentity, type Voxels } from '../artifacts/voxels.js';
 
 export interface HeldOut {
   /** int32 [image], ascending: test images with a recorded response */
@@ -53,6 +53,13 @@ function requireMatch(features: Features, voxels: Voxels, readout: Readout): voi
     throw new PipelineError('E_DATA', 'the readout was fitted on other voxels', {
       facts: { expected: `${readout.voxelCount} voxels in ${readout.rois.length} regions`, found: `${voxels.voxelCount} voxels in ${voxels.rois.length} regions` },
       hint: 'Connect the voxels that the readout was fitted on.',
+    });
+  }
+  const identity = voxelIdentity(voxels);
+  if (readout.voxels !== identity) {
+    throw new PipelineError('E_DATA', 'the readout was fitted on the voxels of another subject', {
+      facts: { expected: `voxels ${readout.voxels.slice(0, 8)} (their places and published ncsnr)`, found: identity.slice(0, 8) },
+      hint: 'Connect the voxels that the readout was fitted on; other sessions of the same subject are allowed.',
     });
   }
 }

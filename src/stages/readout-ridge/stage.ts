@@ -11,7 +11,7 @@ import { crossValidatedRidgeByColumns, type RidgeChoice } from '../../solvers/in
 import { positionsOf, readFeatures } from '../artifacts/features.js';
 import { READOUT_FILES } from '../artifacts/readout.js';
 import { photographsOf, readStimuli } from '../artifacts/stimuli.js';
-import { readVoxels } from '../artifacts/voxels.js';
+import { readVoxels, voxelIdentity } from '../artifacts/voxels.js';
 import { choice, defineStage } from '../define.js';
 import { Alphas, expandAlphas } from './alphas.js';
 import { FIT_FILES, type FitFile } from './fit-files.js';
@@ -91,7 +91,7 @@ export default defineStage({
     const warnings = fitWarnings(fit, v);
     const trainingImages = [...new Set(rows.nsdIds)].sort((a, b) => a - b);
     writer.json(READOUT_FILES.index, {
-      backbone: features.backbone, featureCount: p, voxelCount: v, layers: features.layers, rois: voxels.rois, trainingImages, trainingPhotographs: photographsOf(stimuli, trainingImages), warnings,
+      backbone: features.backbone, featureCount: p, voxelCount: v, layers: features.layers, rois: voxels.rois, voxels: voxelIdentity(voxels), trainingImages, trainingPhotographs: photographsOf(stimuli, trainingImages), warnings,
       targets: params.targets, standardize: params.standardize, scaleFloor: params.scale_floor, score: params.score, folds: params.folds, alphas: [...fit.alphas],
       form: fit.form, constantFeatures: fit.constantFeatures, constantVoxels: fit.constantTargets, edgeAlphas: fit.edgeCount,
     } satisfies FitFile);

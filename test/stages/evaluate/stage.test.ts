@@ -225,6 +225,13 @@ describe('evaluate', () => {
     const fewer = join(root, 'fewer');
     writeProblem(fewer, { ...PROBLEM, voxels: 20 });
     await expect(score({ ...inputs, voxels: join(fewer, 'voxels') })).rejects.toMatchObject({ code: 'E_DATA', message: 'the readout was fitted on other voxels' });
+    // same counts, names and places: only the published noise tells two subjects of a simulator apart
+    const twin = join(root, 'twin');
+    writeProblem(twin, PROBLEM);
+    const published = readNpy(join(twin, 'voxels', 'ncsnr_published.npy'));
+    (published.data as Float32Array)[0] = 0.123;
+    writeNpy(join(twin, 'voxels', 'ncsnr_published.npy'), published);
+    await expect(score({ ...inputs, voxels: join(twin, 'voxels') })).rejects.toMatchObject({ code: 'E_DATA', message: 'the readout was fitted on the voxels of another subject' });
     const index = join(other, 'features', 'features.json');
     writeFileSync(index, readFileSync(index, 'utf8').replace('"early"', '"first"'));
     await expect(score({ ...inputs, features: join(other, 'features') })).rejects.toMatchObject({ code: 'E_DATA', message: 'the features are not those that the readout was fitted on' });
