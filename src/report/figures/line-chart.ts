@@ -31,6 +31,8 @@ interface CurvePoint {
 }
 
 const DIGITS = 2;
+/** Curves of this many points or fewer show them: with few of them it matters where something was measured. */
+const MOST_MARKED = 20;
 
 export function lineChart(chart: LineChart): string {
   const area = plotArea(chart, { legend: chart.series.length > 1 });
@@ -52,7 +54,8 @@ export function lineChart(chart: LineChart): string {
   const toBand = areaShape<CurvePoint>().defined(hasBand).x((point) => x(point.x)).y0((point) => y(point.low)).y1((point) => y(point.high)).digits(DIGITS);
   const drawn: Markup[] = curves.map((curve, i) => {
     const band = curve.some(hasBand) ? markup`<path d="${toBand(curve) ?? ''}" fill="${colourOf(i)}" fill-opacity="0.16"/>` : markup``;
-    return markup`${band}<path d="${toLine(curve) ?? ''}" fill="none" stroke="${colourOf(i)}" stroke-width="2" stroke-linejoin="round" stroke-linecap="round"/>`;
+    const marks = curve.length > MOST_MARKED ? [] : curve.filter(hasPoint).map((point) => markup`<circle cx="${pixel(x(point.x))}" cy="${pixel(y(point.y))}" r="3" fill="${colourOf(i)}"/>`);
+    return markup`${band}<path d="${toLine(curve) ?? ''}" fill="none" stroke="${colourOf(i)}" stroke-width="2" stroke-linejoin="round" stroke-linecap="round"/>${marks}`;
   });
   const lines = (chart.lines ?? []).map(
     ({ value, label }) => markup`<line x1="${area.left}" x2="${area.right}" y1="${pixel(y(value))}" y2="${pixel(y(value))}" stroke="${INK}" stroke-dasharray="5 4"/><text x="${area.right}" y="${pixel(y(value) - 5)}" text-anchor="end" font-size="11" fill="${MUTED}">${label}</text>`,

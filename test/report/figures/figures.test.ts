@@ -97,6 +97,12 @@ describe('scatter', () => {
 test('a logarithmic axis leaves out what it cannot show, and says so', () => {
   const svg = lineChart({ title: 'l', xLabel: 'alpha', yLabel: 'r', logX: true, series: [{ label: 'a', x: [0, 1, 10, 100], y: [1, 2, 3, 4] }] });
   expect(svg).toContain('1 point not finite, not drawn');
+  expect(svg.match(/<circle/g)).toHaveLength(3);
+});
+
+test('a curve of many points is a line without marks', () => {
+  const steps = Array.from({ length: 64 }, (_, i) => i + 1);
+  expect(lineChart({ title: 'l', xLabel: 'step', yLabel: 'r', series: [{ label: 'a', x: steps, y: steps }] })).not.toContain('<circle');
 });
 
 test('any number can be a value of a heat strip', () => {
