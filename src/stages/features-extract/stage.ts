@@ -73,8 +73,9 @@ export default defineStage({
           { what: 'layer activations', backbone: backbone.digest, batch: params.batch, layers: params.layers, grids: grids.map((grid) => [...grid]), brick: stimuli.brickFile.digest, images: ids },
           async (writer) => {
             reader ??= new ImageReader({ path: stimuli.brick, dataset: stimuli.dataset, preprocessing: backbone.preprocessing }, params.batch);
+            const batches = reader.batches(ids);
             program ??= services.tensor.compile(pooledModel(backbone, params.batch, params.layers, grids), { label: `features of ${backbone.name}` });
-            const layers = await runChunk(await program, params.batch, backbone.preprocessing.size, reader.batches(ids), ids.length, params.layers, shapes, grids, signal);
+            const layers = await runChunk(await program, params.batch, backbone.preprocessing.size, batches, ids.length, params.layers, shapes, grids, signal);
             layers.forEach(({ cells, means }, l) => {
               const channels = (shapes[l] as readonly [number, number, number])[0];
               writeNpy(writer.path(activationsFile(l)), tensor('float32', [ids.length, channels, ...(grids[l] as readonly [number, number])], cells));

@@ -64,8 +64,9 @@ export default defineStage({
         const entry = await context.memo({ what: 'control features', params, brick: stimuli.brickFile.digest, images: ids }, async (writer) => {
           const preprocessing = { size: params.size, crop: 'centre', mean: [0, 0, 0], std: [1, 1, 1] } as const;
           reader ??= new ImageReader({ path: stimuli.brick, dataset: stimuli.dataset, preprocessing }, BATCH);
+          const batches = reader.batches(ids);
           program ??= services.tensor.compile(encodeModel(controlGraph(options)), { label: 'Gabor energies' });
-          const found = await runChunk(await program, reader.batches(ids), ids.length, layers, params.size, signal);
+          const found = await runChunk(await program, batches, ids.length, layers, params.size, signal);
           found.forEach((values, l) => {
             const { map, grid } = layers[l] as ControlLayer;
             writeNpy(writer.path(fileOf(l)), tensor('float32', [ids.length, map[0], ...grid], values));

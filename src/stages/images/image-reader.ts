@@ -8,7 +8,6 @@
 import { Worker } from 'node:worker_threads';
 import { deserializeError, PipelineError, type SerializedError } from '../../core/errors.js';
 import type { Preprocessing } from '../artifacts/backbone.js';
-import { lookAhead } from '../look-ahead.js';
 
 export interface ReaderSetting {
   readonly path: string;
@@ -52,16 +51,31 @@ export class ImageReader {
   }
 
   /**
-   * The images at `rows`, as many at a time as fit a buffer. A buffer is the caller's until the next is asked for; what is beyond the rows of the last batch
-   * is left from before. One loop at a time.
+   * The images at `rows`, as many at a time as fit a buffer; the first are ordered by this call, so that they are read while the caller prepares. A buffer is
+   * the caller's until the next is asked for; what is beyond the rows of the last batch is left from before.
    * @shape float32 [batch, 3, size, size] in [0, 1]
    * Errors: those of `openImages`; E_STAGE_CRASHED if the thread ended.
    */
-  async *batches(rows: readonly number[]): AsyncGenerator<Float32Array<ArrayBuffer>> {
-    const part = (index: number): readonly number[] => rows.slice(index * this.#batch, (index + 1) * this.#batch);
-    for await (const buffer of lookAhead(Math.ceil(rows.length / this.#batch), BUFFERS, (index) => this.#order(part(index)))) {
+  batches(rows: readonly number[]): AsyncIterable<Float32Array<ArrayBuffer>> {
+    const ordered: Promise<ArrayBuffer>[] = [];
+    let next = 0;
+    const order = (): void => {
+      if (next >= rows.length) return;
+      const batch = this.#order(rows.slice(next, next + this.#batch));
+      batch.catch(() => undefined); // told when its turn comes
+      ordered.push(batch);
+      next += this.#batch;
+    };
+    for (let i = 0; i < BUFFERS; i += 1) order();
+    return this.#drain(ordered, order);
+  }
+
+  async *#drain(ordered: Promise<ArrayBuffer>[], order: () => void): AsyncGenerator<Float32Array<ArrayBuffer>> {
+    for (let batch = ordered.shift(); batch !== undefined; batch = ordered.shift()) {
+      const buffer = await batch;
       yield new Float32Array(buffer);
       this.#free.push(buffer);
+      order();
     }
   }
 

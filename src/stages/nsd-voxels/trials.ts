@@ -2,7 +2,7 @@
 import { PipelineError } from '../../core/errors.js';
 import { NpyWriter } from '../../formats/npy.js';
 import type { BetaFormat } from '../nsd/layout.js';
-import { lookAhead } from '../look-ahead.js';
+import { lookAhead } from './look-ahead.js';
 import { readSessionBetas } from './session-betas.js';
 import { zscoreSession } from './zscore.js';
 

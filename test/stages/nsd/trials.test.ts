@@ -7,7 +7,7 @@ import { tensor } from '../../../src/core/tensor.js';
 import { Hdf5Writer } from '../../../src/formats/hdf5/index.js';
 import { nsdAffine, writeNifti } from '../../../src/formats/nifti.js';
 import { readNpy } from '../../../src/formats/npy.js';
-import { lookAhead } from '../../../src/stages/look-ahead.js';
+import { lookAhead } from '../../../src/stages/nsd-voxels/look-ahead.js';
 import { extractTrials, type TrialsTask } from '../../../src/stages/nsd-voxels/trials.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'trials-'));
