@@ -1,5 +1,5 @@
 // Guards the promise that a stage type's `version` makes: the lock file holds, per type, the version and the digest of everything its code imports
-// (our files by content, packages by version; type-only imports do not count). A changed digest under an unchanged version fails the test until somebody decides:
+// (our files by content, packages by version, the entry of a thread that it starts; type-only imports do not count). A changed digest under an unchanged version fails the test until somebody decides:
 // raise the version in the stage (results change, everybody's cached results of that type are recomputed) or accept (results stay the same bytes).
 // Usage: node tools/stages-lock.mjs            prints what changed, exit 1 if something did
 //        node tools/stages-lock.mjs --accept   writes the lock file
@@ -14,7 +14,7 @@ const LOCK = join(root, 'stages.lock.json');
 const SHARED = ['src/engine/artifact-writer.ts', 'src/engine/key.ts', 'src/engine/canonical.ts', 'src/core/random.ts'];
 /** behind the service that a stage declares: the numbers come from there */
 const SERVICES = { tensor: 'src/runtime/onnxruntime-service.ts' };
-const IMPORT = /^\s*(?:import|export)\s+(?!type\b)(?:[^'";]*?\bfrom\s+)?['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]\s*\)/gm;
+const IMPORT = /^\s*(?:import|export)\s+(?!type\b)(?:[^'";]*?\bfrom\s+)?['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]\s*\)|\bnew URL\(\s*['"]([^'"]+\.js)['"]\s*,\s*import\.meta\.url\)/gm;
 
 /** type → {version, code} as the sources stand now */
 export function currentLock() {
@@ -43,7 +43,7 @@ function closureDigest(entries, versions) {
     if (files.has(file)) continue;
     files.add(file);
     for (const match of readFileSync(file, 'utf8').matchAll(IMPORT)) {
-      const specifier = match[1] ?? match[2];
+      const specifier = match[1] ?? match[2] ?? match[3];
       if (specifier.startsWith('.')) waiting.push(resolve(dirname(file), specifier.replace(/\.js$/, '.ts')));
       else if (!specifier.startsWith('node:')) packages.add(specifier.split('/').slice(0, specifier.startsWith('@') ? 2 : 1).join('/'));
     }

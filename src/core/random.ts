@@ -21,6 +21,8 @@ for (let i = 2; i < ZIGGURAT_LAYERS; i += 1) {
   zigguratEdges[i] = Math.sqrt(-2 * Math.log(ZIGGURAT_AREA / edge + Math.exp(-0.5 * edge * edge)));
 }
 const TWO_POW_24 = 16777216;
+/** Numbers in one call. V8 compiles a loop that never returns while it runs; what follows the loop is then unknown to it, and every call starts slowly again. */
+const NORMALS_BLOCK = 1024;
 
 export class Random {
   readonly seed: string;
@@ -84,16 +86,49 @@ export class Random {
   }
 
   /**
-   * target[i] += sd·n, n normal, for start ≤ i < end: for noise over whole images, six times as fast as `normal`. 25 random bits a number.
+   * target[i] += sd·n, n normal, for start ≤ i < end: for noise over whole images, several times as fast as `normal`. 25 random bits a number.
    * @source Marsaglia & Tsang 2000, in the form of Doornik 2005 (index and value from different bits)
    */
   addNormals(target: Float32Array, start: number, end: number, sd: number): void {
-    for (let i = start; i < end; i += 1) target[i] = (target[i] as number) + sd * this.#ziggurat();
+    for (let from = start; from < end; from += NORMALS_BLOCK) this.#addBlock(target, from, Math.min(from + NORMALS_BLOCK, end), sd);
   }
 
-  #ziggurat(): number {
-    for (;;) {
-      const bits = this.uint32();
+  /** The state in local variables (integers, which `| 0` tells the compiler) and the usual case, 99 %, in the loop: the numbers of a call each in half the time. */
+  #addBlock(target: Float32Array, start: number, end: number, sd: number): void {
+    let a = this.#a | 0;
+    let b = this.#b | 0;
+    let c = this.#c | 0;
+    let counter = this.#counter | 0;
+    for (let i = start; i < end; i += 1) {
+      const t = (((a + b) | 0) + counter) | 0;
+      counter = (counter + 1) | 0;
+      a = b ^ (b >>> 9);
+      b = (c + (c << 3)) | 0;
+      c = (((c << 21) | (c >>> 11)) + t) | 0;
+      const layer = t & (ZIGGURAT_LAYERS - 1);
+      let x = ((t >>> 7) / TWO_POW_24 - 1) * (zigguratEdges[layer] as number);
+      if (Math.abs(x) >= (zigguratEdges[layer + 1] as number)) {
+        this.#a = a;
+        this.#b = b;
+        this.#c = c;
+        this.#counter = counter;
+        x = this.#ziggurat(t);
+        a = this.#a | 0;
+        b = this.#b | 0;
+        c = this.#c | 0;
+        counter = this.#counter | 0;
+      }
+      target[i] = (target[i] as number) + sd * x;
+    }
+    this.#a = a;
+    this.#b = b;
+    this.#c = c;
+    this.#counter = counter;
+  }
+
+  /** A normal number of the 32 bits drawn, and of more if those are rejected. */
+  #ziggurat(drawn: number): number {
+    for (let bits = drawn; ; bits = this.uint32()) {
       const layer = bits & (ZIGGURAT_LAYERS - 1);
       const x = ((bits >>> 7) / TWO_POW_24 - 1) * (zigguratEdges[layer] as number);
       const inner = zigguratEdges[layer + 1] as number;

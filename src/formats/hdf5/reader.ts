@@ -18,6 +18,8 @@ export interface Hdf5Dataset {
   readonly chunks: Shape | null;
   /** One range per axis. @shape the extents of the ranges. Errors: E_DATA outside the dataset, E_FORMAT for damaged or oversized data. */
   readSlice(ranges: readonly Range[]): Tensor;
+  /** As `readSlice`, into an array of the dataset's dtype that holds exactly that many elements: for who reads much and keeps little. Errors: E_DATA if it does not fit. */
+  readInto(ranges: readonly Range[], target: TypedArray): void;
   /**
    * All of the first axis at `n` places of the others: out[t, i] = data[t, …] at places[i]. Fast for one chunk a place (NSD's betas) and for any
    * other layout, which is read once from front to back.
@@ -110,6 +112,16 @@ function openDataset(file: VirtualFile, name: string): Hdf5Dataset {
       const data = allocateWithin(path, name, dtype, extents);
       readInto(ranges, data);
       return tensor(dtype, extents, data);
+    },
+    readInto: (ranges, target) => {
+      checkRanges(name, shape, ranges);
+      const extents = extentsOf(ranges);
+      if (target.length !== sizeOf(extents) || target.BYTES_PER_ELEMENT !== BYTES_PER_ELEMENT[dtype]) {
+        throw new PipelineError('E_DATA', `an array does not fit its slice of "${name}"`, {
+          facts: { expected: `${dtype} [${extents.join(', ')}]`, found: `${target.length} elements of ${target.BYTES_PER_ELEMENT} bytes` },
+        });
+      }
+      readInto(ranges, target);
     },
     readColumns: (places) => {
       const out = allocateWithin(path, name, dtype, [shape[0] ?? 1, places.length]);

@@ -53,13 +53,16 @@ export class AffineSampler {
     const [a, b, tx, c, d, ty] = matrix;
     for (let i = 0, p = 0; i < height; i += 1) {
       const y = (2 * i + 1) / height - 1;
+      const by = b * y;
+      const dy = d * y;
       for (let j = 0; j < width; j += 1, p += 1) {
         const x = (2 * j + 1) / width - 1;
-        const px = reflect(((a * x + b * y + tx + 1) * width - 1) / 2, width);
-        const py = reflect(((c * x + d * y + ty + 1) * height - 1) / 2, height);
-        // In the last column and row the neighbour beyond does not exist: the sample lies at the far end of the cell before.
-        const x0 = Math.min(Math.floor(px), width - 2);
-        const y0 = Math.min(Math.floor(py), height - 2);
+        const px = reflect(((a * x + by + tx + 1) * width - 1) / 2, width);
+        const py = reflect(((c * x + dy + ty + 1) * height - 1) / 2, height);
+        // Not negative, so that cutting off rounds down. In the last column and row the neighbour beyond does not exist: the sample lies at the far end
+        // of the cell before.
+        const x0 = Math.min(px | 0, width - 2);
+        const y0 = Math.min(py | 0, height - 2);
         this.#index[p] = y0 * width + x0;
         this.#right[p] = px - x0;
         this.#below[p] = py - y0;
@@ -68,41 +71,50 @@ export class AffineSampler {
     return this;
   }
 
-  /** @shape `planes` planes [height, width] from `from` of source to `to` of target */
-  sample(source: Float32Array, from: number, target: Float32Array, to: number, planes: number): void {
+  /** @shape [3, height, width], at `from` of source and at `to` of target. All colours in one pass, so that places and weights are read once. */
+  sample(source: Float32Array, from: number, target: Float32Array, to: number): void {
     const width = this.#width;
     const pixels = this.#index.length;
     const [index, right, below] = [this.#index, this.#right, this.#below];
-    for (let plane = 0, s = from, t = to; plane < planes; plane += 1, s += pixels, t += pixels) {
-      for (let p = 0; p < pixels; p += 1) {
-        const at = s + (index[p] as number);
-        const fx = right[p] as number;
-        const upper = (source[at] as number) * (1 - fx) + (source[at + 1] as number) * fx;
-        const lower = (source[at + width] as number) * (1 - fx) + (source[at + width + 1] as number) * fx;
-        const fy = below[p] as number;
-        target[t + p] = upper * (1 - fy) + lower * fy;
-      }
+    for (let p = 0; p < pixels; p += 1) {
+      const fx = right[p] as number;
+      const fy = below[p] as number;
+      const at = from + (index[p] as number);
+      target[to + p] = between(source, at, width, fx, fy);
+      target[to + pixels + p] = between(source, at + pixels, width, fx, fy);
+      target[to + 2 * pixels + p] = between(source, at + 2 * pixels, width, fx, fy);
     }
   }
 
   /** Adds the adjoint of `sample`. */
-  scatter(gradient: Float32Array, from: number, target: Float32Array, to: number, planes: number): void {
+  scatter(gradient: Float32Array, from: number, target: Float32Array, to: number): void {
     const width = this.#width;
     const pixels = this.#index.length;
     const [index, right, below] = [this.#index, this.#right, this.#below];
-    for (let plane = 0, s = from, t = to; plane < planes; plane += 1, s += pixels, t += pixels) {
-      for (let p = 0; p < pixels; p += 1) {
-        const at = t + (index[p] as number);
-        const fx = right[p] as number;
-        const lower = (gradient[s + p] as number) * (below[p] as number);
-        const upper = (gradient[s + p] as number) - lower;
-        target[at] = (target[at] as number) + upper * (1 - fx);
-        target[at + 1] = (target[at + 1] as number) + upper * fx;
-        target[at + width] = (target[at + width] as number) + lower * (1 - fx);
-        target[at + width + 1] = (target[at + width + 1] as number) + lower * fx;
-      }
+    for (let p = 0; p < pixels; p += 1) {
+      const fx = right[p] as number;
+      const fy = below[p] as number;
+      const at = to + (index[p] as number);
+      spread(gradient[from + p] as number, target, at, width, fx, fy);
+      spread(gradient[from + pixels + p] as number, target, at + pixels, width, fx, fy);
+      spread(gradient[from + 2 * pixels + p] as number, target, at + 2 * pixels, width, fx, fy);
     }
   }
+}
+
+function between(source: Float32Array, at: number, width: number, fx: number, fy: number): number {
+  const upper = (source[at] as number) * (1 - fx) + (source[at + 1] as number) * fx;
+  const lower = (source[at + width] as number) * (1 - fx) + (source[at + width + 1] as number) * fx;
+  return upper * (1 - fy) + lower * fy;
+}
+
+function spread(value: number, target: Float32Array, at: number, width: number, fx: number, fy: number): void {
+  const lower = value * fy;
+  const upper = value - lower;
+  target[at] = (target[at] as number) + upper * (1 - fx);
+  target[at + 1] = (target[at + 1] as number) + upper * fx;
+  target[at + width] = (target[at + width] as number) + lower * (1 - fx);
+  target[at + width + 1] = (target[at + width + 1] as number) + lower * fx;
 }
 
 /** Reflects a coordinate about −½ and size−½ until it is inside, then clips to the pixel centres (grid_sample's reflection padding). */

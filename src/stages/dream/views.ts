@@ -40,7 +40,7 @@ export class Views {
     const sd = Math.min(this.#noise, noise);
     this.#samplers.forEach((sampler, b) => {
       const stream = this.#streams[b] as Random;
-      sampler.set(randomAffine(stream, this.#range, this.#size)).sample(images, b * perImage, this.#images, b * perImage, COLOURS);
+      sampler.set(randomAffine(stream, this.#range, this.#size)).sample(images, b * perImage, this.#images, b * perImage);
       if (sd > 0) stream.addNormals(this.#images, b * perImage, (b + 1) * perImage, sd);
     });
     return this.#images;
@@ -50,7 +50,7 @@ export class Views {
   pullBack(gradient: Float32Array): Float32Array<ArrayBuffer> {
     const perImage = COLOURS * this.#size * this.#size;
     this.#back.fill(0);
-    this.#samplers.forEach((sampler, b) => sampler.scatter(gradient, b * perImage, this.#back, b * perImage, COLOURS));
+    this.#samplers.forEach((sampler, b) => sampler.scatter(gradient, b * perImage, this.#back, b * perImage));
     return this.#back;
   }
 }

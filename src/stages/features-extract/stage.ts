@@ -15,7 +15,7 @@ import { FEATURES_INDEX, type FeatureLayer, type FeaturesFile } from '../artifac
 import { readStimuli, type StimulusImage } from '../artifacts/stimuli.js';
 import { defineStage } from '../define.js';
 import { poolingMatrix } from '../response/pooling.js';
-import { openImages, type ImageSource } from '../images/image-source.js';
+import { ImageReader } from '../images/image-reader.js';
 import { selectChannels, type ChannelMoments } from './channels.js';
 
 /** images in one memo entry: large enough to be worth a record, small enough that new sessions reuse most of it */
@@ -59,9 +59,9 @@ export default defineStage({
     const shapes = maps.map((shape): readonly [number, number, number] => [shape[1] as number, shape[2] as number, shape[3] as number]);
     const grids = shapes.map(([, h, w]): readonly [number, number] => [Math.min(params.grid[0] as number, h), Math.min(params.grid[1] as number, w)]);
 
-    // Compiled only when the first chunk is missing: a rerun with another percent never loads the model.
+    // Made only when the first chunk is missing: a rerun with another percent reads no image and never loads the model.
+    let reader: ImageReader | undefined;
     let program: Promise<TensorProgram> | undefined;
-    const source = openImages(stimuli.brick, stimuli.dataset, backbone.preprocessing);
     try {
       const moments: ChannelMoments[] = shapes.map(([channels]) => ({ count: 0, sum: new Float64Array(channels), squares: new Float64Array(channels) }));
       const chunks: FeaturesFile['chunks'][number][] = [];
@@ -72,8 +72,10 @@ export default defineStage({
         const entry = await context.memo(
           { what: 'layer activations', backbone: backbone.digest, batch: params.batch, layers: params.layers, grids: grids.map((grid) => [...grid]), brick: stimuli.brickFile.digest, images: ids },
           async (writer) => {
+            reader ??= new ImageReader({ path: stimuli.brick, dataset: stimuli.dataset, preprocessing: backbone.preprocessing }, params.batch);
+            const batches = reader.batches(ids);
             program ??= services.tensor.compile(pooledModel(backbone, params.batch, params.layers, grids), { label: `features of ${backbone.name}` });
-            const layers = await runChunk(await program, params.batch, source, ids, params.layers, shapes, grids, signal);
+            const layers = await runChunk(await program, params.batch, backbone.preprocessing.size, batches, ids.length, params.layers, shapes, grids, signal);
             layers.forEach(({ cells, means }, l) => {
               const channels = (shapes[l] as readonly [number, number, number])[0];
               writeNpy(writer.path(activationsFile(l)), tensor('float32', [ids.length, channels, ...(grids[l] as readonly [number, number])], cells));
@@ -109,7 +111,7 @@ export default defineStage({
       context.metric('features', width);
       context.metric('images', nsdIds.length);
     } finally {
-      source.close();
+      await reader?.close();
       await (await program)?.dispose();
     }
   },
@@ -151,22 +153,21 @@ interface LayerChunk {
 async function runChunk(
   program: TensorProgram,
   batch: number,
-  images: ImageSource,
-  ids: readonly number[],
+  size: number,
+  images: AsyncIterable<Float32Array<ArrayBuffer>>,
+  imageCount: number,
   layers: readonly string[],
   shapes: readonly (readonly [number, number, number])[],
   grids: readonly (readonly [number, number])[],
   signal: AbortSignal,
 ): Promise<LayerChunk[]> {
   const cellCounts = grids.map(([rows, columns]) => rows * columns);
-  const out = shapes.map(([channels], l): LayerChunk => ({ cells: new Float32Array(ids.length * channels * (cellCounts[l] as number)), means: new Float32Array(ids.length * channels) }));
-  const pixels = 3 * images.size * images.size;
-  const feed = tensor('float32', [batch, 3, images.size, images.size]);
-  for (let start = 0; start < ids.length; start += batch) {
+  const out = shapes.map(([channels], l): LayerChunk => ({ cells: new Float32Array(imageCount * channels * (cellCounts[l] as number)), means: new Float32Array(imageCount * channels) }));
+  let start = 0;
+  for await (const feed of images) {
     signal.throwIfAborted();
-    const count = Math.min(batch, ids.length - start);
-    for (let b = 0; b < count; b += 1) images.read(ids[start + b] as number, feed.data, b * pixels);
-    const result = await program.run({ [IMAGE]: feed });
+    const count = Math.min(batch, imageCount - start);
+    const result = await program.run({ [IMAGE]: tensor('float32', [batch, 3, size, size], feed) });
     layers.forEach((layer, l) => {
       const data = result[layerOutput(layer)]?.data as Float32Array;
       const { cells, means } = out[l] as LayerChunk;
@@ -179,6 +180,7 @@ async function runChunk(
         means[first + m] = data[at + cellCount] as number;
       }
     });
+    start += count;
   }
   return out;
 }

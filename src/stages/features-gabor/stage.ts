@@ -12,7 +12,7 @@ import { encodeModel } from '../../graph/encode.js';
 import { FEATURES_INDEX, type FeatureLayer, type FeaturesFile } from '../artifacts/features.js';
 import { readStimuli } from '../artifacts/stimuli.js';
 import { defineStage } from '../define.js';
-import { openImages } from '../images/image-source.js';
+import { ImageReader } from '../images/image-reader.js';
 import { IMAGE, controlGraph, controlLayers, type ControlLayer, type ControlOptions } from './control-graph.js';
 import { levelOf } from './gabor-filters.js';
 
@@ -54,15 +54,19 @@ export default defineStage({
     const nsdIds = [...stimuli.images].sort((x, y) => x.firstTrial - y.firstTrial || x.nsdId - y.nsdId).map((image) => image.nsdId);
     const layers = controlLayers(options);
 
+    // Made only when the first chunk is missing.
+    let reader: ImageReader | undefined;
     let program: Promise<TensorProgram> | undefined;
-    const source = openImages(stimuli.brick, stimuli.dataset, { size: params.size, crop: 'centre', mean: [0, 0, 0], std: [1, 1, 1] });
     try {
       const chunks: FeaturesFile['chunks'][number][] = [];
       for (let start = 0; start < nsdIds.length; start += CHUNK) {
         const ids = nsdIds.slice(start, start + CHUNK);
         const entry = await context.memo({ what: 'control features', params, brick: stimuli.brickFile.digest, images: ids }, async (writer) => {
+          const preprocessing = { size: params.size, crop: 'centre', mean: [0, 0, 0], std: [1, 1, 1] } as const;
+          reader ??= new ImageReader({ path: stimuli.brick, dataset: stimuli.dataset, preprocessing }, BATCH);
+          const batches = reader.batches(ids);
           program ??= services.tensor.compile(encodeModel(controlGraph(options)), { label: 'Gabor energies' });
-          const found = await runChunk(await program, ids, layers, params.size, (id, into, at) => source.read(id, into, at), signal);
+          const found = await runChunk(await program, batches, ids.length, layers, params.size, signal);
           found.forEach((values, l) => {
             const { map, grid } = layers[l] as ControlLayer;
             writeNpy(writer.path(fileOf(l)), tensor('float32', [ids.length, map[0], ...grid], values));
@@ -91,7 +95,7 @@ export default defineStage({
       context.metric('features', width);
       context.metric('images', nsdIds.length);
     } finally {
-      source.close();
+      await reader?.close();
       await (await program)?.dispose();
     }
   },
@@ -116,21 +120,20 @@ const fileOf = (layer: number): string => `${String(layer).padStart(2, '0')}.npy
 
 /** @returns per layer: float32 [image, channel, cell] */
 async function runChunk(
-  program: TensorProgram, ids: readonly number[], layers: readonly ControlLayer[], size: number, read: (nsdId: number, into: Float32Array, at: number) => void, signal: AbortSignal,
+  program: TensorProgram, images: AsyncIterable<Float32Array<ArrayBuffer>>, imageCount: number, layers: readonly ControlLayer[], size: number, signal: AbortSignal,
 ): Promise<Float32Array[]> {
   const widths = layers.map(({ map, grid }) => map[0] * grid[0] * grid[1]);
-  const out = widths.map((width) => new Float32Array(ids.length * width));
-  const pixels = 3 * size * size;
-  for (let start = 0; start < ids.length; start += BATCH) {
+  const out = widths.map((width) => new Float32Array(imageCount * width));
+  let start = 0;
+  for await (const feed of images) {
     signal.throwIfAborted();
-    const count = Math.min(BATCH, ids.length - start);
-    const batch = new Float32Array(BATCH * pixels);
-    for (let k = 0; k < count; k += 1) read(ids[start + k] as number, batch, k * pixels);
-    const result = await program.run({ [IMAGE]: tensor('float32', [BATCH, 3, size, size], batch) });
+    const count = Math.min(BATCH, imageCount - start);
+    const result = await program.run({ [IMAGE]: tensor('float32', [BATCH, 3, size, size], feed) });
     layers.forEach(({ name }, l) => {
       const width = widths[l] as number;
       out[l]?.set((result[name]?.data as Float32Array).subarray(0, count * width), start * width);
     });
+    start += count;
   }
   return out;
 }

@@ -44,6 +44,18 @@ describe('datasets that h5py wrote', () => {
     }
   });
 
+  test('a hyperslab goes into an array that fits it, and into no other', async () => {
+    const file = openHdf5(fixture('hdf5/betas.h5'));
+    const dataset = file.dataset('betas');
+    const target = new Int16Array(120);
+    dataset.readInto([[4, 6], [0, 3], [0, 4], [0, 5]], target);
+    expect(target).toEqual(all.subarray(4 * 60, 6 * 60));
+    await expectFailure(() => dataset.readInto([[4, 6], [0, 3], [0, 4], [0, 5]], new Int16Array(119)), /119 elements of 2 bytes/, 'E_DATA');
+    await expectFailure(() => dataset.readInto([[4, 6], [0, 3], [0, 4], [0, 5]], new Float32Array(120)), /120 elements of 4 bytes/, 'E_DATA');
+    await expectFailure(() => dataset.readInto([[29, 31], [0, 3], [0, 4], [0, 5]], target), /./, 'E_DATA');
+    file.close();
+  });
+
   test.each(['betas.h5', 'betas.blocks.h5', 'betas.contiguous.h5', 'latest.h5'])('%s: columns at any places, in their order', (name) => {
     const file = openHdf5(fixture(`hdf5/${name}`));
     const places = new Random(1).permutation(60).subarray(0, 23);

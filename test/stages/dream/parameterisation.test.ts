@@ -116,12 +116,16 @@ describe('AffineSampler', () => {
   for (const c of oracle.affine) {
     it(`samples and scatters as grid_sample with reflection padding at ${c.height}x${c.width}`, () => {
       const sampler = new AffineSampler(c.height, c.width).set(c.matrix as unknown as Affine);
-      const view = new Float32Array(c.view.length);
-      sampler.sample(Float32Array.from(c.image), 0, view, 0, 1);
-      expect(largestDifference(view, c.view)).toBeLessThan(2e-6);
-      const back = new Float32Array(c.image.length);
-      sampler.scatter(Float32Array.from(c.gradient), 0, back, 0, 1);
-      expect(largestDifference(back, c.imageGradient)).toBeLessThan(4e-6);
+      // The second colour is the first upside down in value, the third nothing.
+      const colours = (plane: readonly number[]): Float32Array => Float32Array.from([...plane, ...plane.map((x) => -x), ...plane.map(() => 0)]);
+      const pixels = c.view.length;
+      const view = new Float32Array(1 + 3 * pixels);
+      sampler.sample(colours(c.image), 0, view, 1);
+      expect(largestDifference(view.subarray(1), colours(c.view))).toBeLessThan(2e-6);
+      const back = new Float32Array(1 + 3 * pixels);
+      sampler.scatter(colours(c.gradient), 0, back, 1);
+      expect(largestDifference(back.subarray(1), colours(c.imageGradient))).toBeLessThan(4e-6);
+      expect([view[0], back[0]]).toEqual([0, 0]);
     });
   }
 
