@@ -14,7 +14,7 @@ interface Repeated {
 /** Values of an axis that make a thousand different mistakes at one place would crowd out the other places. */
 const MOST_AT_ONE_PLACE = 5;
 /** Coordinates behind the name of a stage, which is in quotes. */
-const COORDINATES = /(?<="[A-Za-z][A-Za-z0-9_-]*)\[(?:"(?:[^"\\]|\\.)*"|[^\]"])*\](?=")/g;
+const COORDINATES = /(?<="[A-Za-z][A-Za-z0-9_-]*)\[(?=[A-Za-z_][A-Za-z0-9_]*=)(?:"(?:[^"\\]|\\.)*"|[^\]"])*\](?=")/g;
 
 export class InstanceDiagnostics {
   /** place → message without coordinates → mistake */
