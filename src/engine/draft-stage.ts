@@ -7,6 +7,7 @@ import type { Coordinates } from './coordinates.js';
 import { Diagnostics } from './diagnostics.js';
 import { InstanceDiagnostics } from './instance-diagnostics.js';
 import { edgesOf, joinConnections } from './instance-inputs.js';
+import type { EdgeBudget } from './instance-inputs.js';
 import type { Matrix } from './matrix.js';
 import type { StageEntry } from './pipeline-file.js';
 import type { InputBinding, PlannedStage } from './plan.js';
@@ -40,10 +41,11 @@ export interface Drafting {
   readonly registry: StageRegistry;
   readonly pipelineSeed: number;
   readonly matrices: ReadonlyMap<string, Matrix | undefined>;
+  readonly edges: EdgeBudget;
 }
 
-/** Nothing for a stage whose matrix cannot be read. */
-export function draftStage(entry: StageEntry, manifest: StageManifest, connections: readonly Connection[], { folder, scope, registry, pipelineSeed, matrices }: Drafting, diagnostics: Diagnostics): Draft[] {
+/** Nothing for a stage whose matrix cannot be read; no further than the edges last. */
+export function draftStage(entry: StageEntry, manifest: StageManifest, connections: readonly Connection[], { folder, scope, registry, pipelineSeed, matrices, edges }: Drafting, diagnostics: Diagnostics): Draft[] {
   const matrix = matrices.get(entry.name);
   if (matrix === undefined) return [];
   const joined = joinConnections(entry, matrix.axes, connections, matrices, diagnostics);
@@ -57,20 +59,22 @@ export function draftStage(entry: StageEntry, manifest: StageManifest, connectio
   const read = parametersFor(entry.name, outside, common);
   const shared = outside.usesMatrix ? undefined : read;
   if (shared !== undefined) for (const { severity, error } of common.sorted()) diagnostics.add(severity, error);
-  const drafts = matrix.instances.map((coordinates) => {
+  const drafts: Draft[] = [];
+  for (const coordinates of matrix.instances) {
+    if (edges.left < 0) break;
     const name = instanceName(entry.name, coordinates);
-    return found.run(name, (own) => {
+    drafts.push(found.run(name, (own) => {
       const at = scope.at(entry.name, coordinates, own);
       return {
         entry, manifest, name, coordinates,
         parameters: shared ?? parametersFor(name, at, own),
-        inputs: edgesOf(entry, name, coordinates, joined, matrices, at, own),
+        inputs: edgesOf(entry, name, coordinates, joined, edges, at, own),
         active: readCondition(entry, name, at, own),
         resources: readResources(entry, name, manifest.resources, at, own),
         seed: stageSeed(entry, name, manifest, pipelineSeed, at, own),
       };
-    });
-  });
+    }));
+  }
   found.flush(diagnostics);
   return drafts;
 }

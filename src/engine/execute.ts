@@ -15,7 +15,7 @@ import { ExternalDigests } from './external-digests.js';
 import { Gate } from './gate.js';
 import { servicesOf } from './key-material.js';
 import type { Plan, PlannedStage } from './plan.js';
-import type { StageKey } from './record.js';
+import type { StageKey, StageRecord } from './record.js';
 import type { WorkerPool } from './pool.js';
 import { findKey } from './find-key.js';
 import { ResourceLedger } from './resource-ledger.js';
@@ -93,6 +93,8 @@ class Execution {
   readonly #turns = new Map<StageKey, Promise<void>>();
   /** what ran in this execution: a forced stage with the same key need not run again */
   readonly #ran = new Set<StageKey>();
+  /** what ran and could not be recorded because of the store's mode: it serves this run alone */
+  readonly #unstored = new Map<StageKey, StageRecord>();
   readonly #abort = new AbortController();
   /** set once nothing new may start: what is to blame */
   #stoppedBy: string | undefined;
@@ -166,9 +168,8 @@ class Execution {
     }
   }
 
-  /** Stages with the same key take turns, so that the second finds what the first has stored. No turn is awaited within the gate. */
+  /** Stages with the same key take turns, so that the second finds what the first has made. No turn is awaited within the gate. */
   async #inTurn(key: StageKey, work: () => Promise<void>): Promise<void> {
-    if (this.#options.store.mode !== 'read-write') return work(); // nothing is stored that the second could find
     const before = this.#turns.get(key);
     const turn = before === undefined ? work() : before.then(work);
     const over = turn.catch(() => undefined);
@@ -199,13 +200,13 @@ class Execution {
     const { name } = node.stage;
     this.#throwIfStopped();
     if (node.repairing || (force?.(name) === true && !this.#ran.has(key))) return false;
-    const record = await store.lookup(key);
+    const record = this.#unstored.get(key) ?? (await store.lookup(key));
     if (record === undefined) return false;
     // What is copied to the results is read without a stage in between, so its bytes are verified here.
     for (const { file } of publishedFiles(node.stage.manifest, record.outputs)) {
       if (!isStoredObject(file) || (await store.verifyObject(file.digest, file.size)) === 'ok') continue;
       node.repairing = true;
-      await store.dropRecord(key);
+      await this.#drop(key);
       return false;
     }
     // The record may be older than the restriction of its inputs, which is not part of any key.
@@ -255,6 +256,7 @@ class Execution {
     const stored = await store.publish(record);
     if (checkpoint !== undefined) await rm(checkpoint, { recursive: true, force: true });
     this.#ran.add(keyed.key);
+    if (!stored) this.#unstored.set(keyed.key, record);
     node.outputs = record.outputs;
     node.key = keyed.key;
     node.repairing = false;
@@ -268,7 +270,7 @@ class Execution {
       if (producer.state !== 'final') continue; // somebody else has asked for it already
       producer.repairs += 1;
       if (producer.repairs > MOST_REPAIRS) throw damagedAgain(producer.stage.name);
-      if (producer.key !== undefined) await this.#options.store.dropRecord(producer.key);
+      if (producer.key !== undefined) await this.#drop(producer.key);
       producer.repairing = true;
       producer.state = 'waiting';
     }
@@ -277,6 +279,11 @@ class Execution {
     const failed = node.needed.find(({ state, outputs }) => state === 'final' && outputs === undefined);
     if (failed === undefined) this.#startIfReady(node); // a producer may have been repaired meanwhile
     else this.#block(node, failed.stage.name);
+  }
+
+  async #drop(key: StageKey): Promise<void> {
+    this.#unstored.delete(key);
+    await this.#options.store.dropRecord(key);
   }
 
   #fail(node: Node, began: number, error: unknown): void {

@@ -5,6 +5,7 @@
  *
  * Per source the producer's instances are put into buckets once, so that N instances that each take one cost N look-ups, not N².
  */
+import { PipelineError } from '../core/errors.js';
 import type { SourceSpan } from '../core/source-span.js';
 import { compareCoordinates, coordinatesText, coordinateText, instanceName, sortedCoordinates } from './coordinates.js';
 import type { Coordinate, Coordinates } from './coordinates.js';
@@ -28,12 +29,22 @@ export interface Joined {
   readonly sources: readonly JoinedSource[];
 }
 
+/** How many edges the pipeline may still have; below zero, no more are made. */
+export interface EdgeBudget {
+  left: number;
+}
+
 interface JoinedSource extends Source {
+  readonly matrix: Matrix;
   /** the axes that tell which instances are meant: shared ones, then selected ones */
   readonly shared: readonly string[];
   readonly selection: readonly Selected[];
   /** values on those axes → edges, in the canonical order of their labels */
   readonly buckets: ReadonlyMap<string, readonly InputBinding[]>;
+  /** axis → the values that its instances have, where somebody had to know */
+  readonly values: Map<string, ReadonlySet<Coordinate>>;
+  /** selected axis and value → what is wrong with it */
+  readonly wrong: Map<string, PipelineError>;
 }
 
 interface Selected {
@@ -80,7 +91,7 @@ function joinSource(entry: StageEntry, axes: readonly string[], port: string, ma
     else bucket.push(edge);
   }
   if (many) for (const bucket of buckets.values()) bucket.sort(byLabels);
-  return { ...source, shared, selection: selection.map((each) => ({ axis: each.axis, node: nodeOf(each, reference) })), buckets };
+  return { ...source, matrix, shared, selection: selection.map((each) => ({ axis: each.axis, node: nodeOf(each, reference) })), buckets, values: new Map(), wrong: new Map() };
 }
 
 /** A selected value as a value of the file: it may be a reference to a param or an axis. */
@@ -90,25 +101,34 @@ function nodeOf({ value, at, length }: SelectedAxis, reference: StageReference):
 
 /** A text that looks like a reference is still a text. */
 function plain(value: Coordinate): Coordinate {
-  return typeof value === 'string' ? value.replaceAll('${', '$${') : value;
+  return typeof value === 'string' ? value.replaceAll('${', () => '$${') : value;
 }
 
 function tooMany(entry: StageEntry, port: string, { reference, output }: Source, matrix: Matrix, free: readonly string[], diagnostics: Diagnostics): undefined {
-  const axis = free[0] as string;
-  const example = coordinateText((matrix.instances[0] as Coordinates)[axis] as Coordinate);
+  const known = reference.selection.flatMap(({ axis, value }) => (value.kind === 'value' ? [[axis, value.value] as const] : []));
+  const example = matrix.instances.find((coordinates) => known.every(([axis, value]) => coordinates[axis] === value)) ?? (matrix.instances[0] as Coordinates);
+  const selection = [
+    ...reference.selection.map(({ axis, value }) => `${axis}=${value.kind === 'value' ? coordinateText(value.value) : `${value.root}.${value.name}`}`),
+    ...free.map((axis) => `${axis}=${coordinateText(example[axis] as Coordinate)}`),
+  ].join(',');
   diagnostics.error('E_MATRIX', `stage "${reference.stage}" has ${free.length === 1 ? 'axis' : 'axes'} ${free.map((name) => `"${name}"`).join(', ')} that "${entry.name}" does not have`, {
     facts: { expected: `one artifact for input "${port}"`, found: `${matrix.instances.length} instances over ${matrix.axes.join(', ')}` },
-    hint: `add ${axis} to matrix: of "${entry.name}", select one, \${stages.${reference.stage}[${axis}=${example}].${output}}, or connect it to a port that takes many`,
+    hint: `add ${free.join(', ')} to matrix: of "${entry.name}", select one, \${stages.${reference.stage}[${selection}].${output}}, or connect it to a port that takes many`,
     span: reference.span,
   });
   return undefined;
 }
 
-/** The edges of one instance, port → edges in canonical order. What is missing or cannot be told apart is reported. */
-export function edgesOf(entry: StageEntry, name: string, coordinates: Coordinates, joined: readonly Joined[], matrices: ReadonlyMap<string, Matrix | undefined>, scope: StageScope, diagnostics: Diagnostics): Record<string, readonly InputBinding[]> {
+/**
+ * The edges of one instance, port → edges in canonical order. What is missing or cannot be told apart is reported. Takes them from the budget
+ * before they are put together, and ends when that is spent.
+ */
+export function edgesOf(entry: StageEntry, name: string, coordinates: Coordinates, joined: readonly Joined[], budget: EdgeBudget, scope: StageScope, diagnostics: Diagnostics): Record<string, readonly InputBinding[]> {
   const inputs: Record<string, readonly InputBinding[]> = {};
   for (const { port, many, sources } of joined) {
-    const found = sources.map((source) => edgesFrom(source, name, coordinates, matrices, scope, diagnostics));
+    const found = sources.map((source) => edgesFrom(source, name, coordinates, scope, diagnostics));
+    for (const { length } of found) budget.left -= length;
+    if (budget.left < 0) break;
     const edges = found.length === 1 ? (found[0] as readonly InputBinding[]) : found.flat().sort(byLabels);
     if (edges.length > 0) inputs[port] = edges;
     if (many && found.length > 1) checkApart(entry, port, edges, diagnostics);
@@ -116,8 +136,8 @@ export function edgesOf(entry: StageEntry, name: string, coordinates: Coordinate
   return inputs;
 }
 
-function edgesFrom(source: JoinedSource, name: string, coordinates: Coordinates, matrices: ReadonlyMap<string, Matrix | undefined>, scope: StageScope, diagnostics: Diagnostics): readonly InputBinding[] {
-  const { reference, shared, selection, buckets } = source;
+function edgesFrom(source: JoinedSource, name: string, coordinates: Coordinates, scope: StageScope, diagnostics: Diagnostics): readonly InputBinding[] {
+  const { shared, selection, buckets } = source;
   const chosen: [axis: string, value: Coordinate][] = shared.map((axis) => [axis, coordinates[axis] as Coordinate]);
   for (const { axis, node } of selection) {
     const value = scope.resolve(node);
@@ -130,24 +150,20 @@ function edgesFrom(source: JoinedSource, name: string, coordinates: Coordinates,
   }
   const edges = buckets.get(bucketKey(chosen.map(([, value]) => value)));
   if (edges !== undefined) return edges;
-  report(source, name, chosen, matrices.get(reference.stage) as Matrix, diagnostics);
+  report(source, name, chosen, diagnostics);
   return [];
 }
 
 const MOST_SHOWN = 12;
+/** A guess looks at every value of the axis. */
+const MOST_GUESSES = 12;
 
-function report({ reference, shared, selection }: JoinedSource, name: string, chosen: readonly (readonly [axis: string, value: Coordinate])[], matrix: Matrix, diagnostics: Diagnostics): void {
+function report(source: JoinedSource, name: string, chosen: readonly (readonly [axis: string, value: Coordinate])[], diagnostics: Diagnostics): void {
+  const { reference, matrix, shared } = source;
   const { stage } = reference;
-  const valuesOf = (axis: string): Coordinate[] => [...new Set(matrix.instances.map((coordinates) => coordinates[axis] as Coordinate))];
-  const wrong = chosen.slice(shared.length).find(([axis, value]) => !valuesOf(axis).includes(value));
+  const wrong = chosen.slice(shared.length).find(([axis, value]) => !valuesOf(source, axis).has(value));
   if (wrong !== undefined) {
-    const [axis, value] = wrong;
-    const values = valuesOf(axis).map(coordinateText);
-    diagnostics.error('E_MATRIX', `stage "${stage}" has no instance with ${axis}=${coordinateText(value)}`, {
-      facts: { expected: `one of ${values.slice(0, MOST_SHOWN).join(', ')}${values.length > MOST_SHOWN ? ', …' : ''}`, found: coordinateText(value) },
-      hint: suggestion(coordinateText(value), values, 'select another'),
-      span: (selection.find((each) => each.axis === axis) as Selected).node.span,
-    });
+    diagnostics.add('error', wrongValue(source, ...wrong));
     return;
   }
   diagnostics.error('E_MATRIX', `"${name}" needs "${instanceName(stage, Object.fromEntries(chosen))}", which is not in the matrix of "${stage}"`, {
@@ -155,6 +171,29 @@ function report({ reference, shared, selection }: JoinedSource, name: string, ch
     hint: `add these coordinates to matrix: of "${stage}", or exclude them here too`,
     span: reference.span,
   });
+}
+
+function valuesOf({ matrix, values }: JoinedSource, axis: string): ReadonlySet<Coordinate> {
+  const known = values.get(axis) ?? new Set(matrix.instances.map((coordinates) => coordinates[axis] as Coordinate));
+  values.set(axis, known);
+  return known;
+}
+
+/** Made once for all instances that select this value. */
+function wrongValue(source: JoinedSource, axis: string, value: Coordinate): PipelineError {
+  const { reference, selection, wrong } = source;
+  const key = bucketKey([axis, value]);
+  const known = wrong.get(key);
+  if (known !== undefined) return known;
+  const values = [...valuesOf(source, axis)];
+  const found = coordinateText(value);
+  const error = new PipelineError('E_MATRIX', `stage "${reference.stage}" has no instance with ${axis}=${found}`, {
+    facts: { expected: `one of ${values.slice(0, MOST_SHOWN).map(coordinateText).join(', ')}${values.length > MOST_SHOWN ? ', …' : ''}`, found },
+    hint: wrong.size < MOST_GUESSES ? suggestion(found, values.map(coordinateText), 'select another') : 'select another',
+    span: (selection.find((each) => each.axis === axis) as Selected).node.span,
+  });
+  wrong.set(key, error);
+  return error;
 }
 
 /** Only sources in a list can have equal labels: axes tell instances apart, and keys those of a map. */

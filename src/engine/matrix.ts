@@ -3,9 +3,11 @@
  * what `exclude:` names, plus what `include:` adds. Everything wrong is reported at its place; the product is never built when it is too large.
  */
 import type { JsonObject, JsonValue } from '../core/json.js';
+import type { SourceSpan } from '../core/source-span.js';
 import { coordinatesText, coordinateText, NO_COORDINATES } from './coordinates.js';
 import type { Coordinate, Coordinates } from './coordinates.js';
 import type { Diagnostics } from './diagnostics.js';
+import { isAxisName } from './pipeline-file.js';
 import type { StageEntry } from './pipeline-file.js';
 import type { StageScope } from './scope.js';
 import { kindOf, shownValue } from './source-node.js';
@@ -21,6 +23,8 @@ export interface Matrix {
 
 /** Of one pipeline: as many stages as a plan is made for in seconds. */
 export const MAX_INSTANCES = 100_000;
+/** Of one product, excluded points too: each is looked at. */
+const MAX_POINTS = 1_000_000;
 /** Coordinates stand in names, also of folders. */
 const LONGEST_TEXT = 128;
 const NO_MATRIX: Matrix = { axes: [], instances: [NO_COORDINATES] };
@@ -34,7 +38,14 @@ export function readMatrix(entry: StageEntry, scope: Pick<StageScope, 'resolve'>
 
 interface Axis {
   readonly name: string;
-  readonly values: ReadonlySet<Coordinate>;
+  /** undefined: they cannot be read, which is reported */
+  readonly values: ReadonlySet<Coordinate> | undefined;
+}
+
+/** A point of `exclude:` or `include:` and its place. */
+interface Listed {
+  readonly node: SourceNode;
+  readonly value: Coordinates;
 }
 
 class Reader {
@@ -46,21 +57,27 @@ class Reader {
     const axes = [...fields.values()].filter(({ key }) => key !== 'exclude' && key !== 'include').map((field) => this.#axis(field));
     const names = axes.map(({ name }) => name);
     const included = this.#list(fields.get('include'), 'include');
-    if (names.length === 0 && included.length > 0) names.push(...Object.keys(included[0]?.value ?? {}));
+    const [first] = included;
+    if (names.length === 0 && first !== undefined) names.push(...this.#namesOf(first));
     const excluded = this.#list(fields.get('exclude'), 'exclude');
     for (const { node, value } of excluded) this.#checkExcluded(value, axes, node);
     for (const { node, value } of included) this.#checkIncluded(value, names, node);
     if (this.#failed) return undefined;
 
-    const size = axes.reduce((product, { values }) => product * values.size, axes.length === 0 ? 0 : 1) + included.length;
-    if (size > MAX_INSTANCES) {
-      const shown = axes.map(({ name, values }) => `${name} ${values.size}`).join(' × ');
-      return this.#refuse(`matrix of stage "${this.stage}" is too large`, { expected: `at most ${MAX_INSTANCES} instances`, found: `${size}: ${shown}` }, 'use fewer values, or split the sweep over several files', span);
-    }
+    const size = axes.reduce((product, { values }) => product * (values?.size ?? 0), axes.length === 0 ? 0 : 1);
+    const shown = axes.map(({ name, values }) => `${name} ${values?.size ?? 0}`).join(' × ');
+    const tooLarge = (expected: string, count: number): undefined => this.#refuse(`matrix of stage "${this.stage}" is too large`, { expected, found: shown === '' ? count : `${count}: ${shown}` }, 'use fewer values, or split the sweep over several files', span);
+    if (size > MAX_POINTS) return tooLarge(`at most ${MAX_POINTS} points, excluded ones too`, size);
     const found = new Map<string, Coordinates>();
     const isExcluded = matcher(excluded.map(({ value }) => value));
-    for (const coordinates of product(axes)) if (!isExcluded(coordinates)) found.set(coordinatesText(coordinates), coordinates);
+    let kept = 0;
+    for (const coordinates of product(axes)) {
+      if (isExcluded(coordinates)) continue;
+      kept += 1;
+      if (kept <= MAX_INSTANCES) found.set(coordinatesText(coordinates), coordinates);
+    }
     for (const { value } of included) found.set(coordinatesText(value), value);
+    if (Math.max(kept, found.size) > MAX_INSTANCES) return tooLarge(`at most ${MAX_INSTANCES} instances`, Math.max(kept, found.size));
     if (found.size > 0) return { axes: names, instances: [...found.values()] };
     return this.#refuse(`matrix of stage "${this.stage}" has no instances`, { expected: 'at least one', found: names.length === 0 ? 'no axis' : 'everything is excluded' }, names.length === 0 ? 'add an axis, e.g. seed: [1, 2, 3], or remove matrix:' : 'exclude less', span);
   }
@@ -74,20 +91,29 @@ class Reader {
       const items = value as readonly JsonValue[];
       if (items.length === 0) this.#refuse(`${what} has no values`, { expected: 'at least one', found: 'an empty list' }, 'give it a value, or remove the axis', node.span);
       const seen = new Set<string>();
+      let right = items.length > 0;
       for (const [index, item] of items.entries()) {
         const place = (node.kind === 'list' ? node.items[index] : undefined) ?? node;
-        if (!this.#isCoordinate(item, what, place)) continue;
+        if (!this.#isCoordinate(item, what, place)) {
+          right = false;
+          continue;
+        }
         const text = coordinateText(item);
         if (seen.has(text)) this.#refuse(`${what} has the value ${text} twice`, { expected: 'different values', found: shownValue(items) }, 'remove one of them', place.span);
         seen.add(text);
       }
-      return { name, values: new Set(items as readonly Coordinate[]) };
+      return { name, values: right ? new Set(items as readonly Coordinate[]) : undefined };
     }
-    return { name, values: new Set() };
+    return { name, values: undefined };
   }
 
   #isCoordinate(value: JsonValue | undefined, what: string, place: SourceNode): value is Coordinate {
-    if (typeof value === 'number' || typeof value === 'boolean') return true;
+    if (typeof value === 'boolean') return true;
+    if (typeof value === 'number') {
+      if (Number.isSafeInteger(value) || !Number.isInteger(value)) return true;
+      this.#refuse(`${what} has a number that cannot be held exactly`, { expected: 'integers within ±(2^53 - 1)', found: String(value) }, 'put it in quotes if it is a name', place.span, 'E_OUT_OF_RANGE');
+      return false;
+    }
     if (typeof value !== 'string') {
       this.#refuse(`${what} has a value that is no coordinate`, { expected: 'text, a number, true or false', found: `${kindOf(value)} ${shownValue(value)}` }, 'give each point a plain value, and look the rest up in params', place.span, 'E_WRONG_TYPE');
       return false;
@@ -99,7 +125,7 @@ class Reader {
   }
 
   /** `exclude:` or `include:`: maps of coordinates with their places. */
-  #list(field: MapEntry | undefined, name: string): { readonly node: SourceNode; readonly value: Coordinates }[] {
+  #list(field: MapEntry | undefined, name: string): Listed[] {
     if (field === undefined) return [];
     const value = this.scope.resolve(field.value);
     if (value === undefined) this.#failed = true;
@@ -118,12 +144,19 @@ class Reader {
     return [];
   }
 
+  /** The axes where only included points have any: those of the first, which the others must have too. */
+  #namesOf({ node, value }: Listed): string[] {
+    const names = Object.keys(value);
+    for (const name of names) if (!isAxisName(name, keySpan(node, name), this.diagnostics)) this.#failed = true;
+    return names;
+  }
+
   /** A coordinate that nothing has would exclude nothing: a slip of the pen. */
   #checkExcluded(coordinates: Coordinates, axes: readonly Axis[], node: SourceNode): void {
     for (const [name, value] of Object.entries(coordinates)) {
       const axis = axes.find((each) => each.name === name);
       if (axis === undefined) this.#unknownAxis(name, axes.map((each) => each.name), node);
-      else if (!axis.values.has(value)) {
+      else if (axis.values?.has(value) === false) {
         const shown = [...axis.values].slice(0, MOST_SHOWN).map(coordinateText).join(', ');
         this.#refuse(`axis "${name}" of stage "${this.stage}" has no value ${coordinateText(value)} to exclude`, { expected: `one of ${shown}${axis.values.size > MOST_SHOWN ? ', …' : ''}`, found: coordinateText(value) }, 'correct the value', node.span);
       }
@@ -131,26 +164,36 @@ class Reader {
   }
 
   #checkIncluded(coordinates: Coordinates, axes: readonly string[], node: SourceNode): void {
-    for (const name of Object.keys(coordinates)) if (!axes.includes(name)) this.#unknownAxis(name, axes, node);
+    const unknown = Object.keys(coordinates).filter((name) => !axes.includes(name));
+    for (const name of unknown) this.#unknownAxis(name, axes, node);
     const missing = axes.filter((axis) => !Object.hasOwn(coordinates, axis));
-    if (missing.length > 0) this.#refuse(`"include" of stage "${this.stage}" leaves coordinates out`, { expected: axes.join(', '), found: Object.keys(coordinates).join(', ') }, `add ${missing.join(', ')}: an instance has a value on every axis`, node.span);
+    // a misspelt axis is one mistake, not two
+    if (unknown.length === 0 && missing.length > 0) this.#refuse(`"include" of stage "${this.stage}" leaves coordinates out`, { expected: axes.join(', '), found: Object.keys(coordinates).join(', ') }, `add ${missing.join(', ')}: an instance has a value on every axis`, node.span);
   }
 
   #unknownAxis(name: string, axes: readonly string[], node: SourceNode): void {
-    const span = node.kind === 'map' ? (node.entries.get(name)?.keySpan ?? node.span) : node.span;
-    this.#refuse(`stage "${this.stage}" has no axis "${name}"`, {}, suggestion(name, axes, `add ${name}: with its values to matrix:`), span);
+    this.#refuse(`stage "${this.stage}" has no axis "${name}"`, {}, suggestion(name, axes, `add ${name}: with its values to matrix:`), keySpan(node, name));
   }
 
-  #refuse(message: string, facts: Readonly<Record<string, string>>, hint: string, span: SourceNode['span'], code: 'E_MATRIX' | 'E_WRONG_TYPE' | 'E_OUT_OF_RANGE' = 'E_MATRIX'): undefined {
+  #refuse(message: string, facts: Readonly<Record<string, string | number>>, hint: string, span: SourceSpan, code: 'E_MATRIX' | 'E_WRONG_TYPE' | 'E_OUT_OF_RANGE' = 'E_MATRIX'): undefined {
     this.#failed = true;
     this.diagnostics.error(code, message, { facts, hint, span });
     return undefined;
   }
 }
 
-function product(axes: readonly Axis[]): Coordinates[] {
-  if (axes.length === 0) return [];
-  return axes.reduce<Coordinates[]>((points, { name, values }) => points.flatMap((point) => [...values].map((value) => ({ ...point, [name]: value }))), [NO_COORDINATES]);
+function keySpan(node: SourceNode, name: string): SourceSpan {
+  return node.kind === 'map' ? (node.entries.get(name)?.keySpan ?? node.span) : node.span;
+}
+
+/** Point by point: most of them may be excluded. */
+function* product([axis, ...more]: readonly Axis[], point: Coordinates = NO_COORDINATES): Generator<Coordinates> {
+  if (axis === undefined) return;
+  for (const value of axis.values ?? []) {
+    const next = { ...point, [axis.name]: value };
+    if (more.length === 0) yield next;
+    else yield* product(more, next);
+  }
 }
 
 /** Does a point agree with one of the parts on the axes that the part names? Parts with the same axes are looked up together. */

@@ -6,7 +6,7 @@
 import { PipelineError } from '../core/errors.js';
 import { overrideSpan } from './diagnostics.js';
 import type { Diagnostics } from './diagnostics.js';
-import { STAGE_FIELDS } from './pipeline-file.js';
+import { MATRIX_LISTS, STAGE_FIELDS } from './pipeline-file.js';
 import { FORBIDDEN_NAMES, kindOf } from './source-node.js';
 import type { MapEntry, MapNode, SourceNode } from './source-node.js';
 import { suggestion } from './suggest.js';
@@ -40,7 +40,16 @@ export function applyOverrides(root: SourceNode, args: readonly string[], diagno
   return { root: changed, params };
 }
 
+const INSTANCE = /^\s*stages\.([A-Za-z][A-Za-z0-9_-]*)\[[^\]]*\]?/;
+
 function parseArgument(argument: string, diagnostics: Diagnostics): { path: string[]; override: Override | undefined } {
+  const [instance, stage] = INSTANCE.exec(argument) ?? [];
+  if (instance !== undefined) {
+    throw new PipelineError('E_USAGE', `"${instance.trim()}" cannot be set on its own`, {
+      facts: { expected: `stages.${stage as string}, which sets all its instances`, found: `--set ${argument}` },
+      hint: 'instances cannot be set one by one: make the value depend on ${matrix.AXIS} in the file, or change an axis with --set stages.NAME.matrix.AXIS',
+    });
+  }
   const equals = argument.indexOf('=');
   const path = equals < 0 ? [] : argument.slice(0, equals).trim().split('.');
   if (path.length === 0 || path.some((part) => part === '' || FORBIDDEN_NAMES.has(part))) {
@@ -77,8 +86,9 @@ function checkPath(root: MapNode, path: readonly string[], argument: string): vo
     if ((field === 'seed' || field === 'when') && rest.length === 0) return;
     if ((field === 'params' || field === 'resources') && rest.length > 0) return;
     if (field === 'matrix' && rest.length === 1) {
-      const axes = mapOf(mapOf(stages.get(second)?.value).get('matrix')?.value);
-      if (!axes.has(rest[0] as string)) fail(`"${rest[0] as string}" is not an axis of stage "${second}"`, suggestion(rest[0] as string, [...axes.keys()], `stage "${second}" has no matrix`));
+      const fields = mapOf(mapOf(stages.get(second)?.value).get('matrix')?.value);
+      const settable = fields.size === 0 ? [] : [...new Set([...fields.keys(), ...MATRIX_LISTS])];
+      if (!settable.includes(rest[0] as string)) fail(`"${rest[0] as string}" is not an axis of stage "${second}"`, suggestion(rest[0] as string, settable, `stage "${second}" has no matrix`));
       return;
     }
     const settable = ['params.NAME', 'resources.NAME', 'matrix.AXIS', 'seed', 'when'];

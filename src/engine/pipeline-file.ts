@@ -41,6 +41,8 @@ export const NAME_PATTERN = '^[A-Za-z][A-Za-z0-9_-]{0,63}$';
 export const PARAM_NAME_PATTERN = '^[A-Za-z_][A-Za-z0-9_]{0,63}$';
 /** The label of sources that an input lists by name. */
 export const NAME_LABEL = 'name';
+/** What stands beside the axes in `matrix:`. */
+export const MATRIX_LISTS: ReadonlySet<string> = new Set(['exclude', 'include']);
 export const ENV_NAME_PATTERN = '^[A-Za-z_][A-Za-z0-9_]{0,127}$';
 
 const EMPTY: ReadonlyMap<string, MapEntry> = new Map();
@@ -65,6 +67,11 @@ export function readPipelineFile(root: SourceNode, diagnostics: Diagnostics): Pi
     params: read.params(root.entries.get('params')?.value),
     stages: stages === undefined ? [] : read.stages(stages),
   };
+}
+
+/** For axes that stand nowhere but in the points of `include:`. What is wrong is reported. */
+export function isAxisName(name: string, span: SourceSpan, diagnostics: Diagnostics): boolean {
+  return new Reader(diagnostics).axisName(name, span);
 }
 
 class Reader {
@@ -136,15 +143,19 @@ class Reader {
     return EMPTY;
   }
 
-  /** undefined where there is none, or something else (which is reported). */
+  /** undefined where there is none, or something else (which is reported); left empty it is one without axes. */
   matrix(node: SourceNode | undefined, where: string): ReadonlyMap<string, MapEntry> | undefined {
     if (node === undefined) return undefined;
-    const axes = this.map(node, `"matrix" of ${where}`);
-    for (const { key, keySpan } of axes.values()) {
-      if (!this.checkName(key, PARAM_NAME_PATTERN, 'name of an axis', keySpan) || key !== NAME_LABEL) continue;
-      this.diagnostics.error('E_BAD_NAME', `"${NAME_LABEL}" cannot be the name of an axis`, { facts: { expected: 'another name: this one labels the sources that an input lists by name' }, hint: 'choose another name', span: keySpan });
-    }
-    return axes === EMPTY ? undefined : axes;
+    const fields = this.map(node, `"matrix" of ${where}`);
+    for (const { key, keySpan } of fields.values()) if (!MATRIX_LISTS.has(key)) this.axisName(key, keySpan);
+    return fields === EMPTY && !(node.kind === 'scalar' && node.value === null) ? undefined : fields;
+  }
+
+  axisName(name: string, span: SourceSpan): boolean {
+    const taken = name === NAME_LABEL ? 'this one labels the sources that an input lists by name' : MATRIX_LISTS.has(name) ? 'this one is a list of points of the matrix' : undefined;
+    if (taken === undefined) return this.checkName(name, PARAM_NAME_PATTERN, 'name of an axis', span);
+    this.diagnostics.error('E_BAD_NAME', `"${name}" cannot be the name of an axis`, { facts: { expected: `another name: ${taken}` }, hint: 'choose another name', span });
+    return false;
   }
 
   stages(node: SourceNode): StageEntry[] {

@@ -8,6 +8,7 @@ import type { Diagnostics } from './diagnostics.js';
 import { draftStage, readSeed } from './draft-stage.js';
 import type { Draft } from './draft-stage.js';
 import { MAX_INSTANCES, readMatrix } from './matrix.js';
+import type { EdgeBudget } from './instance-inputs.js';
 import type { Matrix } from './matrix.js';
 import type { PipelineFile, StageEntry } from './pipeline-file.js';
 import type { Plan } from './plan.js';
@@ -38,15 +39,14 @@ export function buildPlan(file: PipelineFile, source: PlanSource, scope: Scope, 
   const matrices = readMatrices(file.stages, scope, diagnostics);
 
   const drafts = new Map<string, readonly Draft[]>();
-  let edges = 0;
+  const edges: EdgeBudget = { left: MAX_EDGES };
   for (const [name, { entry, manifest }] of stages) {
     if (manifest === undefined) continue;
     const connections = connectPorts(entry, manifest, references.get(name) as References, stages, diagnostics);
-    const instances = draftStage(entry, manifest, connections, { folder: source.folder, scope, registry, pipelineSeed, matrices }, diagnostics);
+    const instances = draftStage(entry, manifest, connections, { folder: source.folder, scope, registry, pipelineSeed, matrices, edges }, diagnostics);
     drafts.set(name, instances);
-    for (const { inputs } of instances) for (const bindings of Object.values(inputs)) edges += bindings.length;
-    if (edges <= MAX_EDGES) continue;
-    diagnostics.error('E_MATRIX', 'the pipeline has too many edges', { facts: { expected: `at most ${MAX_EDGES}`, found: `${edges} with stage "${name}"` }, hint: 'gather in steps, or over fewer instances', span: entry.span });
+    if (edges.left >= 0) continue;
+    diagnostics.error('E_MATRIX', 'the pipeline has too many edges', { facts: { expected: `at most ${MAX_EDGES}`, found: `more, with "${(instances.at(-1) as Draft).name}"` }, hint: 'gather in steps, or over fewer instances', span: entry.span });
     return undefined;
   }
   // Where there is a cycle the plan is lost; going on in the order of the file still finds the files that are missing.

@@ -34,6 +34,8 @@ export interface StageReference {
 /** For editors: what is in the brackets is checked by the engine. */
 export const REFERENCE_PATTERN = '^\\$\\{\\s*stages\\.([A-Za-z][A-Za-z0-9_-]*)(?:\\[.*\\])?(?:\\.([A-Za-z_][A-Za-z0-9_]*))?\\s*\\}$';
 const HEAD = /^\$\{\s*stages\.([A-Za-z][A-Za-z0-9_-]*)/;
+/** `.output[axis=value]}`: brackets at the wrong end */
+const TURNED = /\.([A-Za-z_][A-Za-z0-9_]*)\s*(\[.*\])\s*\}$/y;
 const TAIL = /(?:\.([A-Za-z_][A-Za-z0-9_]*))?\s*\}$/y;
 
 /** The references of one input; those that are wrong are reported and left out. `many`: undefined where the port is not known. */
@@ -70,8 +72,12 @@ function readReference(node: SourceNode, label: string | undefined, stage: strin
   if (selected === undefined) return undefined;
   TAIL.lastIndex = selected.end;
   const tail = TAIL.exec(text);
-  if (tail === null) return notAReference(node, what, stages, diagnostics);
   const name = head[1] as string;
+  if (tail === null) {
+    TURNED.lastIndex = bracket;
+    const [, output, brackets] = TURNED.exec(text) ?? [];
+    return notAReference(node, what, stages, diagnostics, output === undefined || brackets === undefined ? undefined : `brackets stand before the output: write "\${stages.${name}${brackets}.${output}}"`);
+  }
   if (stages.has(name)) return [{ stage: name, output: tail[1], selection: selected.axes, label, span: place(0, text.length), place }];
   diagnostics.error('E_UNKNOWN_REFERENCE', `stage "${name}" is not in the pipeline`, {
     hint: suggestion(name, [...stages.keys()].filter((other) => other !== stage), 'check the name of the stage'),
@@ -80,12 +86,12 @@ function readReference(node: SourceNode, label: string | undefined, stage: strin
   return undefined;
 }
 
-function notAReference(node: SourceNode, what: string, stages: ReadonlyMap<string, Producer>, diagnostics: Diagnostics): undefined {
+function notAReference(node: SourceNode, what: string, stages: ReadonlyMap<string, Producer>, diagnostics: Diagnostics, hint?: string): undefined {
   const text = node.kind === 'scalar' && typeof node.value === 'string' ? node.value.trim() : '';
   const likely = stages.has(text.split(/[.[]/, 1)[0] as string) ? `\${stages.${text}}` : '${stages.NAME}';
   diagnostics.error('E_WRONG_TYPE', `${what} is not a reference to a stage`, {
     facts: { expected: '${stages.NAME} or ${stages.NAME.OUTPUT}', found: describeNode(node) },
-    hint: `write "${likely}"`,
+    hint: hint ?? `write "${likely}"`,
     span: node.span,
   });
 }

@@ -38,7 +38,7 @@ export function selectOne<T extends Selectable>(stages: readonly T[], selector: 
 
 /** Splits at the commas that are not in brackets: `dream,voxels[seed=101,sessions=4]`. */
 export function splitSelectors(text: string): string[] {
-  return (text.match(/(?:"(?:[^"\\]|\\.)*"|\[(?:"(?:[^"\\]|\\.)*"|[^\]"])*\]?|[^,["])+/g) ?? []).map((word) => word.trim()).filter((word) => word !== '');
+  return (text.match(/(?:"(?:[^"\\]|\\.)*"|\[(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^\]"'])*\]?|[^,["])+/g) ?? []).map((word) => word.trim()).filter((word) => word !== '');
 }
 
 export function unknownStage(stages: readonly Selectable[], name: string, pipeline: string): PipelineError {

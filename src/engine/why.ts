@@ -41,6 +41,9 @@ export class Past {
   /** stages of the runs of this file by name, newest run first; read as far as somebody has asked */
   readonly #read: PastRun[] = [];
   #unread: string[] | undefined;
+  /** from the runs that were searched so far, newest first: a key has one material, whichever run wrote it down */
+  readonly #materials = new Map<StageKey, KeyMaterial>();
+  #unsearched: string[] | undefined;
 
   constructor(file: string, store: Store) {
     this.#file = file;
@@ -119,11 +122,13 @@ export class Past {
   async #materialOf(key: StageKey): Promise<KeyMaterial | undefined> {
     const record = await this.#store.lookup(key);
     if (record !== undefined) return record.material;
-    for (const id of runIds(this.#store.directory).slice(0, RUNS_SEARCHED)) {
-      const line = readMaterials(this.#store.directory, id).find((candidate) => candidate.key === key);
-      if (line !== undefined) return line.material;
+    this.#unsearched ??= runIds(this.#store.directory).slice(0, RUNS_SEARCHED).reverse();
+    while (!this.#materials.has(key)) {
+      const id = this.#unsearched.pop();
+      if (id === undefined) break;
+      for (const line of readMaterials(this.#store.directory, id)) this.#materials.set(line.key, line.material);
     }
-    return undefined;
+    return this.#materials.get(key);
   }
 }
 

@@ -2,6 +2,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { compositionOf } from '../../src/cli/registry.js';
+import type { CliIo } from '../../src/cli/io.js';
+import { loadPlan } from '../../src/engine/load-plan.js';
 import { FakeProject } from './fake-project.js';
 
 const SWEEP = `name: sweep
@@ -97,4 +100,15 @@ test('show takes an instance, or lists those of a stage; explain takes one', asy
   const explained = await project.run(['explain', 'sweep.yaml', 'twice[n=2]']);
   expect(explained.stdout).toContain('twice[n=2] would be restored');
   expect(await project.run(['explain', 'sweep.yaml', 'twice'])).toMatchObject({ code: 2, stderr: 'E_USAGE  "twice" means 4 instances\n  expected: one\n  found: twice[n=1], twice[n=2], twice[n=3], twice[n=10]\n  write e.g. \'twice[n=1]\'\nmore: pipeline help E_USAGE\n' });
+});
+
+test('the sweep in the description of pipeline files is planned with the real stage types, and no two of its sources are equal', () => {
+  using project = new FakeProject();
+  const page = readFileSync(new URL('../../docs/pipeline-file.md', import.meta.url), 'utf8');
+  project.write('docs.yaml', /```yaml\n(name: sweep\n[\s\S]*?)```/.exec(page)?.[1] ?? '');
+  const { plan, diagnostics } = loadPlan(join(project.folder, 'docs.yaml'), { registry: compositionOf({} as CliIo).registry, set: [], env: {} });
+  expect(diagnostics).toEqual([]);
+  const sources = (plan?.stages ?? []).filter(({ manifest }) => manifest.type === 'nsd.source');
+  expect(sources).toHaveLength(12);
+  expect(new Set(sources.map(({ params, inputs }) => JSON.stringify([params, inputs['simulated']?.map(({ stage }) => stage)]))).size).toBe(12);
 });

@@ -27,6 +27,10 @@ describe('names of instances', () => {
     }));
   });
 
+  test('are told apart in a list by the commas outside of brackets and quotes', () => {
+    expect(splitSelectors(`a, b[x='p,]q',y=1],c[x="r,'",y='"'] ,d[x='it\\'s, ok']`)).toEqual(['a', `b[x='p,]q',y=1]`, `c[x="r,'",y='"']`, `d[x='it\\'s, ok']`]);
+  });
+
   test('and their paths are equal for equal coordinates only', () => {
     fc.assert(fc.property(coordinates, coordinates, (a, b) => {
       const same = coordinatesText(a) === coordinatesText(b);

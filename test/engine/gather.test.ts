@@ -5,11 +5,13 @@ import { describe, expect, test } from 'vitest';
 import { explainStage } from '../../src/engine/explain.js';
 import { missingExternals } from '../../src/engine/missing-externals.js';
 import type { Plan } from '../../src/engine/plan.js';
-import type { KeyMaterial } from '../../src/engine/record.js';
+import type { KeyMaterial, StageKey } from '../../src/engine/record.js';
 import { publishResults } from '../../src/engine/publish-results.js';
+import type { MaterialLine } from '../../src/engine/run-folder.js';
 import { readMaterials } from '../../src/engine/run-history.js';
 import { planStatus, type StatusOptions } from '../../src/engine/status.js';
 import { openStore } from '../../src/engine/store/file-store.js';
+import { Past } from '../../src/engine/why.js';
 import { PipelineRig } from '../rigs/pipeline-rig.js';
 import { assertStoreInvariants } from '../rigs/store-invariants.js';
 
@@ -100,6 +102,18 @@ describe('instances and gathers', () => {
     expect(materialOf(rig, summary.id, 'all')?.inputs['texts']).toHaveLength(4);
     expect((await rig.run({ force: () => true })).summary.counts).toMatchObject({ ran: 2, restored: 3 });
     expect(rig.runs('twin')).toBe(2);
+  });
+
+  test.each(['off', 'read'] as const)('with equal keys are made once also where nothing is stored, in mode %s', async (mode) => {
+    await using rig = PipelineRig.create();
+    rig.pipeline("  twins: { type: fake.work, matrix: { n: [1, 2, 3, 4] }, params: { label: twin } }\n  all: { type: fake.gather, inputs: { texts: '${stages.twins}' } }\n");
+    const { summary } = await rig.run({ mode });
+    expect(summary.counts).toMatchObject({ ran: 2, restored: 3 });
+    expect(rig.runs('twin')).toBe(1);
+    const again = await rig.run({ mode });
+    expect(rig.runs('twin')).toBe(2);
+    expect(rig.digests(again.summary)).toEqual(rig.digests(summary));
+    expect(rig.digests((await rig.run()).summary)).toEqual(rig.digests(summary));
   });
 
   test('that draw random numbers draw the same where their parameters are the same, and others where a coordinate enters', async () => {
@@ -195,6 +209,23 @@ describe('reasons', () => {
     await rig.run();
     const { summary } = await rig.run({ set: ['stages.lone.params.text=N'] });
     expect(summary.record.stages.find(({ name }) => name === 'all')?.reason).toBe('inputs.texts[name=lone] changed');
+  });
+
+  test('come from the materials of past runs where records are gone, which are read once', async () => {
+    await using rig = PipelineRig.create();
+    rig.pipeline(SWEEP);
+    const { summary } = await rig.run();
+    const letters = ['a', 'b'].map((letter) => `text[letter=${letter},number=9]`);
+    const past = letters.map((stage) => readMaterials(rig.storeDirectory, summary.id).find((line) => line.stage === stage) as MaterialLine);
+    for (const file of rig.files('records')) rmSync(file);
+    await ask(rig, async ({ store }) => {
+      const memory = new Past(rig.path('p.yaml'), store);
+      for (const [i, { stage, material }] of past.entries()) {
+        const reason = await memory.why(stage, 'f'.repeat(64) as StageKey, { ...material, params: { ...material.params, text: 'new' } });
+        expect(reason.text).toBe(`params.text "${['a9', 'b9'][i] as string}" → "new"`);
+        rmSync(join(summary.folder as string, 'materials.ndjson'), { force: true });
+      }
+    });
   });
 
   test('are put together in a plan: after what, and how many of it', async () => {

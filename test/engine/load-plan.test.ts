@@ -128,6 +128,7 @@ describe('--set', () => {
     ['params.steps', 'E_USAGE', 'write e.g. --set params.steps=64'],
     ['params.__proto__=1', 'E_USAGE', 'write e.g. --set params.steps=64'],
     ['params.steps=[1', 'E_YAML_SYNTAX', 'close the quote or bracket'],
+    ["stages.ridge[seed='a.b']].params.alphas=[1]", 'E_USAGE', 'instances cannot be set one by one: make the value depend on ${matrix.AXIS} in the file, or change an axis with --set stages.NAME.matrix.AXIS'],
     ['stages.dream.seed=x', 'E_WRONG_TYPE', 'write e.g. seed: 1'],
     ['stages.dream.params.steps=0', 'E_OUT_OF_RANGE', 'give an integer from 1 to 4096'],
   ])('%s is refused with %s', (argument, code, hint) => {

@@ -29,6 +29,9 @@ describe('the instances of a matrix', () => {
     expect(names(load(text, { set: ['params.subjects=[5]'] }))).toEqual(['a[subject=5]']);
     expect(names(load(text, { set: ['stages.a.matrix.subject=[7, 8]'] }))).toEqual(['a[subject=7]', 'a[subject=8]']);
     expect(errors(load(text, { set: ['stages.a.matrix.subjct=[7]'] }))).toEqual(['1:1 E_USAGE "subjct" is not an axis of stage "a"']);
+    expect(names(load(text, { set: ['stages.a.matrix.include=[{ subject: 4 }]', 'stages.a.matrix.exclude=[{ subject: 1 }]'] }))).toEqual(['a[subject=2]', 'a[subject=4]']);
+    const [{ error } = {}] = load(pipeline('  a: { type: fake.simulate }\n'), { set: ['stages.a.matrix.include=[{ subject: 4 }]'] }).diagnostics;
+    expect([error?.code, error?.hint]).toEqual(['E_USAGE', 'stage "a" has no matrix']);
   });
 
   test('are numbers, texts, true and false, each with a name of its own', () => {
@@ -170,6 +173,15 @@ describe('what is wrong with a matrix is said at its place', () => {
     ['{ a-b: [1] }', '5:15 E_BAD_NAME "a-b" cannot be the name of an axis'],
     ['[1]', '5:13 E_WRONG_TYPE "matrix" of stage "s" has the wrong type'],
     ['{}', '3:3 E_MATRIX matrix of stage "s" has no instances'],
+    ['', '3:3 E_MATRIX matrix of stage "s" has no instances'],
+    ['{ x: [1e16] }', '5:19 E_OUT_OF_RANGE axis "x" of stage "s" has a number that cannot be held exactly'],
+    ['{ include: [{ x: -1e300 }] }', '5:25 E_OUT_OF_RANGE "include" of stage "s", axis "x", has a number that cannot be held exactly'],
+    ['{ include: [{ name: 1 }, { name: 2 }] }', '5:27 E_BAD_NAME "name" cannot be the name of an axis'],
+    ['{ include: [{ x: 1, exclude: 1 }] }', '5:33 E_BAD_NAME "exclude" cannot be the name of an axis'],
+    ['{ include: [{ "a b,c=1": 1 }] }', '5:27 E_BAD_NAME "a b,c=1" cannot be the name of an axis'],
+    ['{ include: [{ x: 1 }, { xx: 1 }] }', '5:37 E_MATRIX stage "s" has no axis "xx"'],
+    ['{ x: [1, [2]], exclude: [{ x: 3 }] }', '5:22 E_WRONG_TYPE axis "x" of stage "s" has a value that is no coordinate'],
+    ["{ x: '${params.none}', exclude: [{ x: 3 }] }", '5:21 E_UNKNOWN_REFERENCE "params.none" is not among the params of the pipeline'],
     ['{ x: [1], exclude: [{ x: 1 }] }', '3:3 E_MATRIX matrix of stage "s" has no instances'],
     ['{ x: [1], exclude: [{ x: 2 }] }', '5:33 E_MATRIX axis "x" of stage "s" has no value 2 to exclude'],
     ['{ x: [1], exclude: [{ y: 2 }] }', '5:35 E_MATRIX stage "s" has no axis "y"'],
@@ -177,6 +189,7 @@ describe('what is wrong with a matrix is said at its place', () => {
     ['{ x: [1], include: { x: 1 } }', '5:32 E_WRONG_TYPE "include" of the matrix of stage "s" is not a list'],
     ['{ x: [1], y: [2], include: [{ x: 1 }] }', '5:41 E_MATRIX "include" of stage "s" leaves coordinates out'],
     ['{ x: [1], include: [{ x: 1, z: 2 }] }', '5:41 E_MATRIX stage "s" has no axis "z"'],
+    ['{ seed: [1], include: [{ sed: 1 }] }', '5:38 E_MATRIX stage "s" has no axis "sed"'],
     ["{ x: ['${matrix.x}'] }", '5:22 E_UNKNOWN_REFERENCE "matrix.x" is not known here'],
     ["{ x: '${params.none}' }", '5:21 E_UNKNOWN_REFERENCE "params.none" is not among the params of the pipeline'],
   ])('%s', (matrix, expected) => {
@@ -186,7 +199,14 @@ describe('what is wrong with a matrix is said at its place', () => {
   test('a product that is too large is refused before it is made', () => {
     const digits = Array.from({ length: 10 }, (_, i) => i).join(', ');
     const loaded = only(`{ ${['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'l'].map((axis) => `${axis}: [${digits}]`).join(', ')} }`);
-    expect(loaded.diagnostics.map(({ error }) => [error.code, error.facts['expected'], String(error.facts['found']).slice(0, 29)])).toEqual([['E_MATRIX', 'at most 100000 instances', '1000000000000: a 10 × b 10 × ']]);
+    expect(loaded.diagnostics.map(({ error }) => [error.code, error.facts['expected'], String(error.facts['found']).slice(0, 29)])).toEqual([['E_MATRIX', 'at most 1000000 points, excluded ones too', '1000000000000: a 10 × b 10 × ']]);
+  });
+
+  test('what is excluded does not count among the instances', () => {
+    const before = `params: { n: [${Array.from({ length: 400 }, (_, i) => i).join(', ')}] }\n`;
+    const plane = (...exclude: number[]): Loaded => only(`{ a: '\${params.n}', b: '\${params.n}', exclude: [${exclude.map((a) => `{ a: ${a} }`).join(', ')}] }`, before);
+    expect(plane(...Array.from({ length: 399 }, (_, i) => i)).plan?.stages).toHaveLength(400);
+    expect(plane(0).diagnostics.map(({ error }) => [error.code, error.facts])).toEqual([['E_MATRIX', { expected: 'at most 100000 instances', found: '159600: a 400 × b 400' }]]);
   });
 
   test('all stages together may not have too many instances, nor too many edges', () => {
@@ -195,6 +215,26 @@ describe('what is wrong with a matrix is said at its place', () => {
     expect(errors(load(pipeline(`  s: { type: fake.simulate, matrix: { a: ${hundred}, b: ${hundred} } }\n  t: { type: fake.simulate, matrix: { a: ${hundred}, b: ${hundred} } }\n`, before)))).toEqual(['5:3 E_MATRIX the pipeline has too many instances']);
     const all = `  s: { type: fake.simulate, matrix: { a: ${hundred}, b: [1, 2, 3, 4, 5, 6, 7, 8, 9] } }\n  c: { type: fake.compare, matrix: { c: ${hundred}, d: [1, 2] }, inputs: { truths: '\${stages.s.truth}', readouts: '\${stages.r}' } }\n  r: { type: fake.ridge, inputs: { voxels: '\${stages.v}', features: '\${stages.f.test}' } }\n  v: { type: fake.voxels, inputs: { nsd: '\${stages.s[a=1,b=1]}' } }\n  f: { type: fake.features, inputs: { nsd: '\${stages.s[a=1,b=1]}' }, params: { layers: [a] } }\n`;
     expect(errors(load(pipeline(all, before)))).toEqual(['5:3 E_MATRIX the pipeline has too many edges']);
+  });
+
+  test('edges are counted while they are made: 20,000 instances that gather 20,000 twice stop at the 26th', () => {
+    const axis = (name: string, length: number): string => `${name}: [${Array.from({ length }, (_, i) => i).join(', ')}]`;
+    const many = `  s: { type: fake.simulate, matrix: { ${axis('a', 200)}, ${axis('b', 100)} } }\n  c: { type: fake.compare, matrix: { ${axis('c', 200)}, ${axis('d', 100)} }, inputs: { truths: { x: '\${stages.s.truth}', y: '\${stages.s.truth}' }, readouts: '\${stages.r}' } }\n  r: { type: fake.ridge, inputs: { voxels: '\${stages.v}', features: '\${stages.f.test}' } }\n  v: { type: fake.voxels, inputs: { nsd: '\${stages.s[a=1,b=1]}' } }\n  f: { type: fake.features, inputs: { nsd: '\${stages.s[a=1,b=1]}' }, params: { layers: [a] } }\n`;
+    const [{ error } = {}, ...more] = load(pipeline(many)).diagnostics;
+    expect([error?.message, error?.facts]).toEqual(['the pipeline has too many edges', { expected: 'at most 1000000', found: 'more, with "c[c=0,d=24]"' }]);
+    expect(more).toEqual([]);
+  });
+
+  test('two mistakes at one place are two, also where each shows in many instances', () => {
+    const loaded = load(pipeline("  f: { type: fake.features, matrix: { n: [1, 2] }, inputs: { nsd: '${stages.s}' }, params: { layers: '${matrix.n == 1 ? params.layers : params.layers}' } }\n  s: { type: fake.source, matrix: { n: [1, 2] }, params: { root: 'no-${matrix.n}', table: 'no-${matrix.n}.csv' } }\n", 'params: { layers: [1, 2] }\n'));
+    expect(loaded.diagnostics.map(({ error }) => [error.message.replaceAll(`${loaded.folder}/`, ''), error.facts['instances']])).toEqual([
+      [expect.stringContaining('parameter "layers[0]" of stage "f[n=1]"'), '2 of 2'],
+      [expect.stringContaining('parameter "layers[1]" of stage "f[n=1]"'), '2 of 2'],
+      ['"no-1", which stage "s[n=1]" reads, does not exist', '1 of 2'],
+      ['"no-2", which stage "s[n=2]" reads, does not exist', '1 of 2'],
+      ['"no-1.csv", which stage "s[n=1]" reads, does not exist', '1 of 2'],
+      ['"no-2.csv", which stage "s[n=2]" reads, does not exist', '1 of 2'],
+    ]);
   });
 
   test('a mistake that shows in many instances is one message with their number', () => {
@@ -247,6 +287,31 @@ describe('what is wrong with a reference is said at its place', () => {
         found: 4 instances over subject, z
         add z to matrix: of "r", select one, \${stages.vox[z=session].voxels}, or connect it to a port that takes many"
     `);
+  });
+
+  test('several axes that the consumer does not have: what is selected stays, and the example exists', () => {
+    const hint = (reference: string): string | undefined => load(pipeline(`  s: { type: fake.simulate, matrix: { x: [1, 2], y: [a, 'b c'], z: [5, 6], exclude: [{ x: 2, y: a }] } }\n  v: { type: fake.voxels, inputs: { nsd: '${reference}' } }\n`)).diagnostics[0]?.error.hint;
+    expect(hint('${stages.s[x=2].nsd}')).toBe('add y, z to matrix: of "v", select one, ${stages.s[x=2,y="b c",z=5].nsd}, or connect it to a port that takes many');
+    expect(hint('${stages.s[z=params.z]}')).toBe('add x, y to matrix: of "v", select one, ${stages.s[z=params.z,x=1,y=a].nsd}, or connect it to a port that takes many');
+  });
+
+  test('brackets behind the output', () => {
+    const [{ error } = {}] = load(pipeline("  s: { type: fake.simulate, matrix: { x: [1, 2] } }\n  v: { type: fake.voxels, inputs: { nsd: '${stages.s.nsd[x=1]}' } }\n")).diagnostics;
+    expect([error?.code, error?.hint]).toEqual(['E_WRONG_TYPE', 'brackets stand before the output: write "${stages.s[x=1].nsd}"']);
+  });
+
+  test('a text that looks like a reference is selected as it stands', () => {
+    const texts = ['${params.n}', '$${x}', '${', 'a$$b'];
+    const loaded = load(pipeline(`  s: { type: fake.simulate, matrix: { x: [${texts.map((text) => `'${text.replaceAll('${', () => '$${')}'`).join(', ')}] } }\n${texts.map((text, i) => `  v${i}: { type: fake.voxels, inputs: { nsd: '\${stages.s[x="${text}"]}' } }\n`).join('')}`, 'params: { n: 1 }\n'));
+    expect(loaded.printed).toBe('');
+    expect(texts.map((_, i) => stageOf(loaded, `v${i}`).inputs['nsd']?.[0]?.stage)).toEqual(texts.map((text) => `s[x=${JSON.stringify(text)}]`));
+  });
+
+  test('a value that nothing has is looked up once, and of many different ones five are shown', () => {
+    const axis = (name: string, from: number): string => `${name}: [${Array.from({ length: 5000 }, (_, i) => `v${from + i}`).join(', ')}]`;
+    const wrong = (value: string): unknown => load(pipeline(`  s: { type: fake.simulate, matrix: { ${axis('x', 0)} } }\n  v: { type: fake.voxels, matrix: { ${axis('y', 5000)} }, inputs: { nsd: '\${stages.s[x=${value}]}' } }\n`)).diagnostics.map(({ error }) => [error.message, error.facts['instances'], error.facts['more'] ?? '', error.hint]);
+    expect(wrong('v5000')).toEqual([['stage "s" has no instance with x=v5000', '5000 of 5000', '', 'did you mean "v500"?']]);
+    expect(wrong('matrix.y')).toEqual([0, 1, 2, 3, 4].map((i) => [`stage "s" has no instance with x=v${5000 + i}`, '1 of 5000', i === 4 ? '4995 others at this place' : '', expect.stringContaining('did you mean')]));
   });
 
   test('coordinates that nothing has', () => {
@@ -316,9 +381,9 @@ describe('what is wrong with a reference is said at its place', () => {
   });
 });
 
-test('an outside file that several instances miss is one message', () => {
+test('an outside file that several instances miss is one message, and each file one', () => {
   const loaded = load(pipeline("  s: { type: fake.source, matrix: { n: [1, 2, 3] }, params: { table: nowhere.csv } }\n  t: { type: fake.source, matrix: { n: [1, 2] }, params: { table: 'nowhere-${matrix.n}.csv' } }\n"));
-  expect(loaded.diagnostics.map(({ error }) => [error.code, error.facts['instances']])).toEqual([['E_EXTERNAL_MISSING', '3 of 3'], ['E_EXTERNAL_MISSING', '2 of 2']]);
+  expect(loaded.diagnostics.map(({ error }) => [error.code, error.facts['instances']])).toEqual([['E_EXTERNAL_MISSING', '3 of 3'], ['E_EXTERNAL_MISSING', '1 of 2'], ['E_EXTERNAL_MISSING', '1 of 2']]);
 });
 
 test('ten thousand instances that are gathered again are planned, each edge at its place', () => {
