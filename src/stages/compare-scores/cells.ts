@@ -1,7 +1,8 @@
 /** Many scores as cells of one table: each score with the coordinates of the pipeline it came from, region by region. */
 import { PipelineError } from '../../core/errors.js';
 import type { LabelledArtifact, Labels } from '../../engine/stage.js';
-import { readScores, type RegionEntry, type ScoresFile, type SummaryEntry } from '../artifacts/scores.js';
+import { readReplicates, readScores, type RegionEntry, type ScoresFile, type SummaryEntry } from '../artifacts/scores.js';
+import { requireAlike, type Fact } from './alike.js';
 
 export const METRICS = ['r', 'r2', 'r2_over_nc'] as const;
 export type Metric = (typeof METRICS)[number];
@@ -17,37 +18,63 @@ export interface Roles {
   readonly over: readonly string[];
 }
 
+/** Bootstrap of a score in a region. */
+export interface Drawn {
+  /** float64 [replicate] */
+  readonly values: Float64Array;
+  /** those of equal ones are paired: drawn from the same test images */
+  readonly resampling: string;
+  readonly level: number;
+}
+
 export interface Cell {
   readonly labels: Labels;
   readonly region: RegionEntry;
   readonly file: ScoresFile;
+  /** of the metric; undefined for scores without a bootstrap, and against single trials, whose replicates are not kept */
+  readonly drawn: Drawn | undefined;
+}
+
+export interface Selection {
+  /** names; none: the wholes of the first scores */
+  readonly regions: readonly string[];
+  readonly metric: Metric;
+  readonly measurement: Measurement;
+  readonly mayDiffer: readonly Fact[];
 }
 
 /** A region without a `/` in its name is a whole: all voxels, or the union of a set. */
 const isWhole = (name: string): boolean => !name.includes('/');
 
-/**
- * @param regions names; none: the wholes of the first scores
- * Errors: E_DATA for scores without a region that was asked for, or without single trials; E_OUT_OF_RANGE for labels whose role is unclear.
- */
-export function readCells(scores: readonly LabelledArtifact[], roles: Roles, regions: readonly string[], measurement: Measurement): { readonly cells: readonly Cell[]; readonly regions: readonly string[] } {
+/** Errors: E_DATA for scores without a region that was asked for, or without single trials, or that are not alike; E_OUT_OF_RANGE for labels whose role is unclear. */
+export function readCells(scores: readonly LabelledArtifact[], roles: Roles, { regions, metric, measurement, mayDiffer }: Selection): { readonly cells: readonly Cell[]; readonly regions: readonly string[] } {
   checkRoles(scores.map(({ labels }) => labels), roles);
-  const files = scores.map(({ labels, artifact }) => ({ labels, file: readScores(artifact) }));
+  const files = scores.map(({ labels, artifact }) => ({ labels, artifact, file: readScores(artifact), point: JSON.stringify([roles.x === '' ? null : labels[roles.x], summarised(labels, roles)]) }));
+  requireAlike(files, mayDiffer, describe);
   const entries = (file: ScoresFile): readonly RegionEntry[] => (measurement === 'repeat-mean' ? file.repeatMean : file.singleTrial);
   const first = files[0];
   const chosen = regions.length > 0 ? regions : first === undefined ? [] : entries(first.file).map((entry) => entry.name).filter(isWhole);
-  const cells = files.flatMap(({ labels, file }) => chosen.map((name): Cell => {
-    const region = entries(file).find((entry) => entry.name === name);
-    if (region === undefined) {
-      throw new PipelineError('E_DATA', `the scores ${describe(labels)} have no region "${name}"`, {
-        facts: { expected: name, found: entries(file).map((entry) => entry.name).join(', ') || `no ${measurement} scores` },
+  const cells = files.flatMap(({ labels, artifact, file }) => {
+    const at = chosen.map((name) => entries(file).findIndex((entry) => entry.name === name));
+    const missing = at.indexOf(-1);
+    if (missing >= 0) {
+      throw new PipelineError('E_DATA', `the scores ${describe(labels)} have no region "${String(chosen[missing])}"`, {
+        facts: { expected: String(chosen[missing]), found: entries(file).map((entry) => entry.name).join(', ') || `no ${measurement} scores` },
         hint: 'Change the parameter regions, or measurement, or take scores of the same voxels.',
       });
     }
-    return { labels, region, file };
-  }));
+    const replicates = measurement === 'repeat-mean' ? readReplicates(artifact, file, metric, at) : undefined;
+    return at.map((position, k): Cell => {
+      const values = replicates?.[k];
+      const { resampling, interval } = file;
+      return { labels, region: entries(file)[position] as RegionEntry, file, drawn: values === undefined || resampling === null || interval === null ? undefined : { values, resampling, level: interval } };
+    });
+  });
   return { cells, regions: chosen };
 }
+
+/** Values of the labels that are summarised: one text for scores of the same ones. */
+export const summarised = (labels: Labels, { over }: Roles): string => JSON.stringify(over.map((label) => labels[label]));
 
 export function describe(labels: Labels): string {
   const named = Object.keys(labels).sort().map((label) => `${label} ${String(labels[label])}`);

@@ -1,6 +1,6 @@
 /** The comparison for a reader: a figure a region, a table of medians, what was claimed, and what stands behind every score. */
 import type { ReportBlock } from '../../core/report-block.js';
-import { finiteOrNull, median } from '../../math/statistics.js';
+import { median } from '../../math/statistics.js';
 import { barChart, lineChart } from '../../report/figures/index.js';
 import type { Cell, Metric, Roles } from './cells.js';
 import type { Verdict } from './claims.js';
@@ -25,7 +25,7 @@ export const figureOf = (region: string): string => `${region.replace(/[^A-Za-z0
 
 /** What the band or whisker around a value is. */
 function spread({ roles, curves }: Comparison): string {
-  return curves.some(({ points }) => points.some(({ values }) => values.length > 1))
+  return curves.some(({ points }) => points.some(({ members }) => members.length > 1))
     ? `median and range over ${roles.over.join(' and ')}`
     : 'bootstrap interval over images';
 }
@@ -36,7 +36,7 @@ export function regionFigure(comparison: Comparison, region: string): string {
   const text = { title: region, description: `Median ${METRIC_NAMES[metric]} over the voxels of ${region}: ${spread(comparison)}.`, yLabel: `median ${METRIC_NAMES[metric]} over voxels` };
   const fixed = metric === 'r2_over_nc' ? { lines: [{ value: 1, label: CEILING }] } : {};
   if (roles.x === '') {
-    const bars = curves.map(({ series, points: [point] }) => ({ label: series, bars: [{ label: METRIC_NAMES[metric], value: point?.value ?? null, ...(point === undefined ? {} : { low: point.low, high: point.high, dots: point.values }) }] }));
+    const bars = curves.map(({ series, points: [point] }) => ({ label: series, bars: [{ label: METRIC_NAMES[metric], value: point?.value ?? null, ...(point === undefined ? {} : { low: point.low, high: point.high, dots: point.members.map(({ value: dot }) => dot) }) }] }));
     const ceiling = metric === 'r2_over_nc' ? 1 : Math.max(...curves.flatMap(({ points }) => points.map((point) => point.ceiling)));
     return barChart({ ...text, groups: bars, lines: Number.isFinite(ceiling) ? [{ value: ceiling, label: CEILING }] : [] });
   }
@@ -95,9 +95,19 @@ export function labelNames(cells: readonly Cell[]): readonly string[] {
 }
 
 function claimTable(verdicts: readonly Verdict[], x: string): ReportBlock {
-  const places = (verdict: Verdict): string => (verdict.held ? '' : verdict.failedAt.length === 0 ? 'everywhere' : `${x} ${verdict.failedAt.join(', ')}`);
+  const places = ({ failures }: Verdict): string => [...new Set(failures.map(({ why }) => why))].map((why) => {
+    const xs = [...new Set(failures.filter((failure) => failure.why === why).map((failure) => failure.x))];
+    return `${xs.some(Number.isNaN) ? '' : `${x} ${xs.join(', ')}: `}${why}`;
+  }).join('; ');
   return {
-    kind: 'table', title: 'Claims', columns: ['claim', 'region', 'held', 'comparisons', 'fails at', 'smallest margin'],
-    rows: verdicts.map((verdict) => [verdict.claim, verdict.region, verdict.held ? 'yes' : 'no', verdict.checked, places(verdict), finiteOrNull(Number(verdict.margin.toPrecision(DIGITS)))]),
+    kind: 'table', title: 'Claims', columns: ['claim', 'region', 'held', 'comparisons', 'fails at', 'smallest margin', 'pairs with an interval above 0', 'lowest end of an interval', 'largest p'],
+    rows: verdicts.map((verdict) => {
+      const { differences } = verdict;
+      const significant = differences.filter(({ low }) => low > 0).length;
+      return [
+        verdict.claim, verdict.region, verdict.held ? 'yes' : 'no', verdict.checked, places(verdict), round(verdict.margin),
+        differences.length === 0 ? '' : `${significant} of ${differences.length}`, round(Math.min(...differences.map(({ low }) => low))), round(Math.max(...differences.map(({ p }) => p))),
+      ];
+    }),
   };
 }

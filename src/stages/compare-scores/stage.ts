@@ -1,11 +1,12 @@
 /** `compare.scores`: many scores side by side, along the axes of a study: sessions, subjects, backbones, seeds. It computes no score of its own. */
 import { Type } from '@sinclair/typebox';
 import { PipelineError } from '../../core/errors.js';
-import type { JsonObject } from '../../core/json.js';
+import type { JsonObject, JsonValue } from '../../core/json.js';
 import { writeCsv } from '../../formats/csv.js';
 import { finiteOrNull } from '../../math/statistics.js';
 import type { SummaryEntry } from '../artifacts/scores.js';
 import { choice, defineStage } from '../define.js';
+import { FACTS } from './alike.js';
 import { MEASUREMENTS, METRICS, readCells, type Cell } from './cells.js';
 import { Claims, checkClaims } from './claims.js';
 import { curvesOf } from './curves.js';
@@ -16,9 +17,10 @@ export default defineStage({
   version: 1,
   summary: 'Puts the scores of many evaluations side by side: a figure and a table per region, and claims that are checked.',
   description: [
-    'Each score comes with labels: the coordinates of its `matrix:` and, where the input is a map, the `name` of its entry. `x` is the label along the axis (numbers; without it bars are drawn), `series` tells curves apart, and over the labels in `over` (seeds, subjects) the median is taken and the range shown. Scores that differ in a label without a role are refused, so nothing is mixed unseen.',
-    'The value of a score in a region is its median over voxels: Pearson’s r, signed r², or r²/NC. Where nothing is summarised, the band is the bootstrap interval over images of the evaluation. The noise ceiling is drawn with it: 1 for r²/NC, the median NC of the voxels for r², its root for r.',
-    '`claims` state beforehand what the comparison should show: `{series: a, above: [b, c]}`, `{series: a, within: 0.02, of: b}` (at most that much below b) or `{series: a, rises: true}` (from each x to the next), each with `regions` if it is not about all. Each is checked on the medians at every x and in every region, and the report says whether it held and by what margin. A claim that fails fails no stage.',
+    'Each score comes with labels: the coordinates of its `matrix:` and, where the input is a map, the `name` of its entry. `x` is the label along the axis (numbers; without it bars are drawn), `series` tells curves apart, and over the labels in `over` (seeds, subjects) the median is taken and the range shown. Scores that differ in a label without a role are refused. So are scores at one point (equal x and summarised labels) of other test images or other voxels, and scores whose noise ceiling, least noise ceiling or z-scoring is another one anywhere (E_DATA), unless `may_differ` names it.',
+    'The value of a score in a region is its median over voxels: Pearson’s r, signed r², or r²/NC. A point with a score that is not defined is not defined. Where nothing is summarised, the band is the bootstrap interval over images of the evaluation. The noise ceiling is drawn with it: 1 for r²/NC, the median NC of the voxels for r², its root for r.',
+    '`claims` state beforehand what the comparison should show: `{series: a, above: [b, c]}`, `{series: a, within: 0.02, of: b}` (at most that much below b) or `{series: a, rises: true}` (from each x to the next), each with `regions` if it is not about all. Each is checked on the medians at every x that any of its series has and in every region, and the report says whether it held, where it failed and by what margin. `above` and `rises` are strict. A series without a score at an x, a value that is not defined, or medians over other seeds (or whatever `over` names) count as failures. A claim that fails fails no stage.',
+    'How sure is an `above`? Where two evaluations drew the same resamples of the same test images (equal `resampling`: equal images, parameters and seed), the difference of their replicates is a paired bootstrap: per x, summarised labels and rival the verdict has the difference d of the medians over voxels, its percentile interval at the level of the evaluations and p = 2·(1 + min(#{d* ≤ 0}, #{d* ≥ 0}))/(1 + replicates) (Efron & Tibshirani 1993, chapters 13 and 15). With `significant: true` the claim holds only if the lower end is above 0 for every one of them; scores that are not paired are then refused (E_DATA). As all of them must pass, no correction for their number is needed, and the largest p is one for the claim. Images are resampled, voxels, training images and subjects are not: it says that these readouts differ on other images, not that other subjects would.',
     'Files: cells.csv (one row a score and region: labels, n, p, test images, r, r², r²/NC with intervals, quartiles of NC), comparison.json (curves and verdicts), one figure a region.',
   ].join('\n\n'),
   params: Type.Object(
@@ -30,6 +32,7 @@ export default defineStage({
       metric: choice(METRICS, { default: 'r2_over_nc', description: 'what is compared: Pearson’s r, signed r², or signed r² over the noise ceiling' }),
       measurement: choice(MEASUREMENTS, { default: 'repeat-mean', description: 'scores against means over repeats, or against single trials' }),
       log_x: Type.Boolean({ default: false, description: 'logarithmic x axis' }),
+      may_differ: Type.Array(choice(FACTS, { description: 'a fact about scores' }), { uniqueItems: true, default: [], description: 'in what scores that are compared may differ (otherwise refused): source of ncsnr, least noise ceiling and z-scoring anywhere; test images and voxels within one point' }),
       claims: Claims,
     },
     { additionalProperties: false },
@@ -42,7 +45,7 @@ export default defineStage({
   resources: { cpus: 1, memoryMb: 300 },
   async run({ params, inputs, outputs, metric, warn }) {
     const roles = { x: params.x, series: params.series, over: params.over };
-    const { cells, regions } = readCells(inputs.scores, roles, params.regions, params.measurement);
+    const { cells, regions } = readCells(inputs.scores, roles, { regions: params.regions, metric: params.metric, measurement: params.measurement, mayDiffer: params.may_differ });
     const curves = curvesOf(cells, regions, roles, params.metric);
     const verdicts = checkClaims(params.claims, curves, regions);
     const comparison: Comparison = { metric: params.metric, roles, logX: params.log_x, regions, cells, curves, verdicts };
@@ -54,9 +57,12 @@ export default defineStage({
       metric: params.metric, measurement: params.measurement, x: params.x, series: params.series, over: params.over,
       curves: curves.map(({ region, series, points }): JsonObject => ({
         region, series,
-        points: points.map((point) => ({ x: finiteOrNull(point.x), median: finiteOrNull(point.value), low: finiteOrNull(point.low), high: finiteOrNull(point.high), ceiling: finiteOrNull(point.ceiling), values: point.values.map(finiteOrNull) })),
+        points: points.map((point) => ({ x: finiteOrNull(point.x), median: finiteOrNull(point.value), low: finiteOrNull(point.low), high: finiteOrNull(point.high), ceiling: finiteOrNull(point.ceiling), values: point.members.map(({ value }) => finiteOrNull(value)) })),
       })),
-      claims: verdicts.map(({ claim, region, held, checked, failedAt, margin }): JsonObject => ({ claim, region, held, checked, failedAt: [...failedAt], margin: finiteOrNull(margin) })),
+      claims: verdicts.map(({ claim, region, held, checked, failures, margin, differences }): JsonObject => ({
+        claim, region, held, checked, failures: failures.map(({ x, why }) => ({ x: finiteOrNull(x), why })), margin: finiteOrNull(margin),
+        differences: differences.map(({ rival, x, over, difference, low, high, p }) => ({ rival, x: finiteOrNull(x), over: JSON.parse(over) as JsonValue, difference: finiteOrNull(difference), low: finiteOrNull(low), high: finiteOrNull(high), p: finiteOrNull(p) })),
+      })),
     });
     writer.json('report.json', comparisonReport(comparison));
     metric('scores', inputs.scores.length);

@@ -14,19 +14,26 @@ import { finiteOrNull, median } from '../../math/statistics.js';
 import { bootstrapCorrelations, predictTargets, type TrialsOfImages } from '../../solvers/index.js';
 import { readFeatures } from '../artifacts/features.js';
 import { readReadout } from '../artifacts/readout.js';
-import { writeScores } from '../artifacts/scores.js';
+import { REPLICATES_FILE, testImagesDigest, writeScores } from '../artifacts/scores.js';
 import { readStimuli } from '../artifacts/stimuli.js';
-import { readVoxels, type Roi } from '../artifacts/voxels.js';
+import { readVoxels, voxelIdentity, type Roi } from '../artifacts/voxels.js';
 import { choice, defineStage } from '../define.js';
 import { readFitFacts } from '../readout-ridge/fit-files.js';
 import { roiName } from '../response/functional.js';
 import { heldOut } from './held-out.js';
+import { requireEvaluationMemory } from './memory.js';
+import { CeilingParams, ncsnrFrom } from './noise-ceiling.js';
 import { CEILING_FIGURE, ceilingFigure, evaluationReport, REGION_FIGURE, regionFigure, roisDrawn } from './report.js';
 import { permutationTest } from './permutation-test.js';
-import { REPLICATED, scoreRegion, voxelIntervals, type Region, type Replicates } from './score-regions.js';
-import { meanTrainingResponse, scoreMeans, scoreTrials } from './score-voxels.js';
-import { regionEntry, writeRegionCsv, writeVoxelCsv, type RegionPair } from './tables.js';
-import { trainingNcsnr } from './training-reliability.js';
+import { REPLICATED, scoreRegion, voxelIntervals, type Region, type RegionScores } from './score-regions.js';
+import { meanTrainingResponse, scoreMeans, scoreTrials, type Scores } from './score-voxels.js';
+import { regionEntry, writeRegionCsv, writeVoxelCsv, type RegionPair, type VoxelIntervals } from './tables.js';
+
+const FEWEST_SAMPLES = 100;
+const FEWEST_SHUFFLES = 19;
+
+/** 0, or as many as mean something. */
+const noneOr = (minimum: number, maximum: number, description: string) => Type.Union([Type.Literal(0), Type.Integer({ minimum, maximum })], { default: 1000, description });
 
 export default defineStage({
   type: 'evaluate',
@@ -43,11 +50,10 @@ export default defineStage({
   ].join('\n\n'),
   params: Type.Object(
     {
-      ncsnr: choice(['recomputed', 'training', 'published'], { default: 'recomputed', description: 'signal-to-noise ratio behind the noise ceiling: from all trials that were loaded, from those of training images only, or as it stands in the data set' }),
-      min_noise_ceiling: Type.Number({ minimum: 0, maximum: 1, default: 0.05, description: 'least noise ceiling (in r² units) of a voxel whose r²/NC is reported' }),
-      bootstrap: Type.Integer({ minimum: 0, maximum: 10_000, default: 1000, description: 'bootstrap samples of the test images; 0: no intervals' }),
+      ...CeilingParams,
+      bootstrap: noneOr(FEWEST_SAMPLES, 10_000, 'bootstrap samples of the test images; 0: no intervals. With fewer than 100 the ends of a 95 % interval would be single samples'),
       interval: Type.Number({ exclusiveMinimum: 0, exclusiveMaximum: 1, default: 0.95, description: 'level of the bootstrap intervals' }),
-      permutations: Type.Integer({ minimum: 0, maximum: 100_000, default: 1000, description: 'shuffles of the test images; 0: no p values' }),
+      permutations: noneOr(FEWEST_SHUFFLES, 100_000, 'shuffles of the test images; 0: no p values. With fewer than 19 no p value could reach 0.05'),
       correction: choice(['bh', 'by'], { default: 'bh', description: 'adjustment of p over voxels: Benjamini and Hochberg (independent or positively dependent voxels), or Benjamini and Yekutieli (any dependence, less power)' }),
     },
     { additionalProperties: false },
@@ -80,20 +86,16 @@ export default defineStage({
     const images = held.nsdIds.length;
     const width = voxels.voxelCount;
     const threshold = params.min_noise_ceiling;
+    requireEvaluationMemory({ images, voxels: width, features: features.width, bootstrap: params.bootstrap, regions: 1 + voxels.rois.length });
 
     const predictions = await predictTargets(services.tensor, readout, images, (from, count) => features.rows(held.featureRows.subarray(from, from + count)), signal);
-    const ncsnr = params.ncsnr === 'training' ? trainingNcsnr(stimuli, voxels, signal) : params.ncsnr === 'published' ? voxels.ncsnrPublished : voxels.ncsnr;
+    const ncsnr = ncsnrFrom(params.ncsnr, stimuli, voxels, signal);
     const baseline = meanTrainingResponse(readout.weights, readout.intercept, fit.featureMean);
     const means = scoreMeans(predictions, held, ncsnr, baseline, threshold);
     const { scores: trials, squares } = scoreTrials(predictions, held, voxels, ncsnr, baseline, threshold, signal);
     const testCeiling = repeatCeiling(held.means, squares, held.repeats);
 
     const counts = resampleCounts(random.fork('bootstrap'), images, params.bootstrap);
-    const replicatesOf = async (grouped?: TrialsOfImages): Promise<Replicates | undefined> => params.bootstrap === 0 ? undefined : {
-      r: await bootstrapCorrelations(services.tensor, predictions, held.means, images, width, counts, grouped, signal), count: params.bootstrap, level: params.interval,
-    };
-    const [meanReplicates, trialReplicates] = [await replicatesOf(), await replicatesOf({ repeats: held.repeats, squares })];
-
     const rois = voxels.rois.filter((roi) => roi.voxels.length > 0);
     const emptyRegions = voxels.rois.length - rois.length;
     const named: readonly Region[] = [{ name: 'all voxels', voxels: Array.from({ length: width }, (_, v) => v) }, ...rois.map((roi) => ({ name: roiName(roi), voxels: roi.voxels }))];
@@ -102,9 +104,16 @@ export default defineStage({
       (done) => context.progress(done, params.permutations, 'permutations'), signal,
     );
     const adjusted = params.correction === 'by' ? benjaminiYekutieli(p) : benjaminiHochberg(p);
+    // Replicates of all voxels are the largest thing here: those of one measurement are gone before the other's are drawn.
+    const resampled = async (scores: Scores, q: Float64Array, grouped?: TrialsOfImages): Promise<Resampled> => {
+      const replicates = params.bootstrap === 0 ? undefined : { r: await bootstrapCorrelations(services.tensor, predictions, held.means, images, width, counts, grouped, signal), count: params.bootstrap, level: params.interval };
+      return { regions: named.map((region) => scoreRegion(region, scores, threshold, replicates, q)), intervals: voxelIntervals(width, replicates) };
+    };
+    const ofMeans = await resampled(means, adjusted);
+    const ofTrials = await resampled(trials, new Float64Array(0), { repeats: held.repeats, squares });
     const pairs = named.map((region, k): RegionPair => ({
-      means: scoreRegion(region, means, threshold, meanReplicates, adjusted),
-      trials: scoreRegion(region, trials, threshold, trialReplicates, new Float64Array(0)),
+      means: ofMeans.regions[k] as RegionScores,
+      trials: ofTrials.regions[k] as RegionScores,
       p: regionP[k] as number, familyP: familyP[k] as number,
       testCeiling: median(region.voxels.map((v) => testCeiling[v] as number)),
     }));
@@ -115,13 +124,14 @@ export default defineStage({
     writeNpy(writer.path('prediction_images.npy'), tensor('int32', [images], held.nsdIds));
     writeVoxelCsv(writer.path('voxels.csv'), {
       voxels, ncsnr, alpha: fit.alpha, means, trials, testCeiling, p, adjusted,
-      intervals: { means: voxelIntervals(width, meanReplicates), trials: voxelIntervals(width, trialReplicates) },
+      intervals: { means: ofMeans.intervals, trials: ofTrials.intervals },
     });
     writeRegionCsv(writer.path('rois.csv'), pairs);
-    writeNpy(writer.path('region_replicates.npy'), tensor('float32', [params.bootstrap, pairs.length, REPLICATED.length], replicateTable(pairs, params.bootstrap)));
+    writeNpy(writer.path(REPLICATES_FILE), tensor('float32', [params.bootstrap, pairs.length, REPLICATED.length], replicateTable(pairs, params.bootstrap)));
     writeScores(writer, {
       images, trials: trials.rows, voxels: width, trainingImages: fit.trainingImages.length, features: features.width, emptyRegions, ncsnr: params.ncsnr, minNoiseCeiling: threshold, interval: params.interval, bootstrap: params.bootstrap, permutations: params.permutations, correction: params.correction, zscore: voxels.zscore,
-      resampling: digestOf(Buffer.concat([bytesOf(held.nsdIds), bytesOf(counts)])), replicateScores: [...REPLICATED],
+      testImages: testImagesDigest(held.nsdIds), voxelIdentity: voxelIdentity(voxels),
+      resampling: params.bootstrap === 0 ? null : digestOf(Buffer.concat([bytesOf(held.nsdIds), bytesOf(counts)])), replicateScores: [...REPLICATED],
       chance: { median: finiteOrNull(chance.median), high: finiteOrNull(chance.high) },
       repeatMean: pairs.map((pair) => ({ ...regionEntry(pair.means), p: finiteOrNull(pair.p), familyP: finiteOrNull(pair.familyP), ceilingTest: finiteOrNull(pair.testCeiling) })),
       singleTrial: pairs.map((pair) => regionEntry(pair.trials)),
@@ -135,6 +145,11 @@ export default defineStage({
     context.log(`${images} images, ${trials.rows} trials, median r ${whole.means.r.median.toFixed(3)}, median r²/NC ${whole.means.normalised.median.toFixed(3)}`);
   },
 });
+
+interface Resampled {
+  readonly regions: readonly RegionScores[];
+  readonly intervals: VoxelIntervals;
+}
 
 /** @shape float32 [replicate, region, score], scores in the order of REPLICATED */
 function replicateTable(pairs: readonly RegionPair[], count: number): Float32Array {

@@ -1,23 +1,11 @@
 /** Refuses a fit that this machine cannot hold, before anything large is read. */
-import { totalmem } from 'node:os';
-import { PipelineError } from '../../core/errors.js';
 import { ridgeBytes, type RidgeSizes } from '../../solvers/index.js';
-
-const GIGABYTE = 1e9;
-
-/** Memory of this machine, or of the container if that has less. Bytes. */
-function availableBytes(): number {
-  // 0: no limit is known
-  return Math.min(totalmem(), process.constrainedMemory() || Infinity);
-}
+import { refuseBeyondMemory } from '../memory.js';
 
 /** Errors: E_ENVIRONMENT if the fit needs more bytes than there are. */
-export function requireMemory(sizes: RidgeSizes, available = availableBytes()): void {
-  const needed = ridgeBytes(sizes);
-  if (needed <= available) return;
-  const gigabytes = (bytes: number): string => `${(bytes / GIGABYTE).toPrecision(3)} GB`;
-  throw new PipelineError('E_ENVIRONMENT', 'the ridge fit does not fit into the memory of this machine', {
-    facts: { expected: `at most ${gigabytes(available)}`, found: `about ${gigabytes(needed)} for ${sizes.rows} rows, ${sizes.features} features and ${sizes.targets} voxels` },
+export function requireMemory(sizes: RidgeSizes, available?: number): void {
+  refuseBeyondMemory({
+    what: 'the ridge fit', bytes: ridgeBytes(sizes), sizes: `${sizes.rows} rows, ${sizes.features} features and ${sizes.targets} voxels`,
     hint: 'Extract fewer layers, a smaller grid or a smaller percent of channels, or fit fewer voxels.',
-  });
+  }, available);
 }

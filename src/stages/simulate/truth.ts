@@ -2,7 +2,7 @@
  * The ground truth of a simulated subject (`BrainTruth`), kept outside the NSD tree: the brain as an ONNX model, the voxels' weights on its bank,
  * noiseless signals, and what each stimulus shows. Whoever holds it can ask what the true brain answers to any picture.
  */
-import { readNpy, writeNpy } from '../../formats/npy.js';
+import { NpyFile, readNpy, writeNpy } from '../../formats/npy.js';
 import { resizeAntialiased } from '../../math/resample.js';
 import { PipelineError } from '../../core/errors.js';
 import { BANK_SIZE, BRAIN_SIZE } from './brain/brain-graph.js';
@@ -96,6 +96,8 @@ export interface Truth {
   bank(): Float32Array;
   /** float32 [image, voxel] */
   signals(): Float32Array;
+  /** float32 [n, voxel] for positions among `nsdIds` */
+  signalsOf(rows: ArrayLike<number>): Float32Array;
 }
 
 /** Errors: E_DATA when the parts do not belong together. */
@@ -122,6 +124,14 @@ export function readTruth(reader: ArtifactReader): Truth {
     brain: () => new Uint8Array(readFileSync(reader.path(FILES.brain))),
     bank: () => floats(FILES.bank),
     signals: () => floats(FILES.signals),
+    signalsOf: (rows) => {
+      const file = new NpyFile(reader.path(FILES.signals));
+      try {
+        return file.columns(rows, 0, voxels).data as Float32Array;
+      } finally {
+        file.close();
+      }
+    },
   };
 }
 

@@ -11,10 +11,11 @@ import { noiseCeiling } from '../../math/statistics-reliability.js';
 import { finiteOrNull, median } from '../../math/statistics.js';
 import { scorePenalties } from '../../solvers/index.js';
 import { positionsOf, readFeatures } from '../artifacts/features.js';
-import { writeScores } from '../artifacts/scores.js';
+import { testImagesDigest, writeScores } from '../artifacts/scores.js';
 import { imagesOf, readStimuli } from '../artifacts/stimuli.js';
-import { readVoxels, type Voxels } from '../artifacts/voxels.js';
-import { choice, defineStage } from '../define.js';
+import { readVoxels, voxelIdentity, type Voxels } from '../artifacts/voxels.js';
+import { defineStage } from '../define.js';
+import { CeilingParams, ncsnrFrom } from '../evaluate/noise-ceiling.js';
 import { scoreRegion, type Region } from '../evaluate/score-regions.js';
 import { normalise, type Scores } from '../evaluate/score-voxels.js';
 import { regionEntry } from '../evaluate/tables.js';
@@ -23,8 +24,9 @@ import { requireMemory } from '../readout-ridge/memory.js';
 import { responsesOf, trainingRows } from '../readout-ridge/training-rows.js';
 import { roiName } from '../response/functional.js';
 import { plantedVoxels } from '../simulate/planted.js';
-import { readTruth, type Truth } from '../simulate/truth.js';
+import { readTruth } from '../simulate/truth.js';
 import { chooseOracle } from './choose.js';
+import { signalAndMeans } from './targets.js';
 
 const FEWEST_IMAGES = 3;
 
@@ -44,8 +46,7 @@ export default defineStage({
       standardize: Type.Boolean({ default: true, description: 'divide features by their standard deviation over the training rows' }),
       scale_floor: Type.Number({ minimum: 0, maximum: 1, default: 0, description: 'as in readout.ridge' }),
       tile: Type.Integer({ minimum: 1, default: 4096, description: 'targets scored at a time; each voxel is two: its noiseless signal and its measured means' }),
-      ncsnr: choice(['recomputed', 'published'], { default: 'recomputed', description: 'signal-to-noise ratio behind the noise ceiling, as in evaluate' }),
-      min_noise_ceiling: Type.Number({ minimum: 0, maximum: 1, default: 0.05, description: 'least noise ceiling of a voxel whose r²/NC is reported' }),
+      ...CeilingParams,
     },
     { additionalProperties: false },
   ),
@@ -77,27 +78,23 @@ export default defineStage({
     const alphas = expandAlphas(params.alphas);
     requireMemory({ rows: fitted + held, features: features.width, targets: 2 * width, alphas: alphas.length, tile: params.tile });
     const x = features.rows(positionsOf(features.nsdIds, [...training.nsdIds, ...test.nsdIds], 'features'));
-    const means = measured.means.rows(test.positions);
-    const y = new Float32Array((fitted + held) * 2 * width);
-    const responses = responsesOf(voxels, 'repeat-mean', training).read(0, width);
-    for (let i = 0; i < fitted; i += 1) for (const half of [0, width]) y.set(responses.subarray(i * width, (i + 1) * width), i * 2 * width + half);
-    const signals = noiselessSignals(truth, test.nsdIds, planted.numbers);
-    for (let i = 0; i < held; i += 1) {
-      y.set(signals.subarray(i * width, (i + 1) * width), (fitted + i) * 2 * width);
-      y.set(means.subarray(i * width, (i + 1) * width), (fitted + i) * 2 * width + width);
-    }
-    const path = await scorePenalties(services.tensor, tensor('float32', [fitted + held, features.width], x), tensor('float32', [fitted + held, 2 * width], y), {
+    const signals = truth.signalsOf(positionsOf(truth.nsdIds, test.nsdIds, 'true responses'));
+    const targets = signalAndMeans({ training: responsesOf(voxels, 'repeat-mean', training), measured: { rows: held, targets: width, read: (from, to) => measured.means.columns(test.positions, from, to) }, signals, numbers: planted.numbers });
+    const path = await scorePenalties(services.tensor, tensor('float32', [fitted + held, features.width], x), targets, {
       alphas, held: Int32Array.from({ length: held }, (_, i) => fitted + i), standardize: params.standardize, scaleFloor: params.scale_floor, score: 'correlation', tile: params.tile, signal,
     });
     const oracle = chooseOracle(path.alphas, path.scores);
 
-    const ncsnr = params.ncsnr === 'published' ? measured.ncsnrPublished : measured.ncsnr;
+    const ncsnr = ncsnrFrom(params.ncsnr, stimuli, measured, signal);
     const scores = asScores(oracle.measured, noiseCeiling(ncsnr, test.repeats), params.min_noise_ceiling, held);
     const score = (region: Region) => regionEntry(scoreRegion(region, scores, params.min_noise_ceiling, undefined, new Float64Array(0)));
     const regions = [{ name: 'all voxels', voxels: Array.from({ length: width }, (_, v) => v) }, ...voxels.rois.filter((roi) => roi.voxels.length > 0).map((roi) => ({ name: roiName(roi), voxels: roi.voxels }))];
     const entries = regions.map(score);
     const writer = outputs.scores;
-    writeScores(writer, { images: held, trials: 0, voxels: width, trainingImages: fitted, features: features.width, alphas: [...path.alphas], edgeAlphas: oracle.edge, ncsnr: params.ncsnr, minNoiseCeiling: params.min_noise_ceiling, repeatMean: entries, singleTrial: [] });
+    writeScores(writer, {
+      images: held, trials: 0, voxels: width, trainingImages: fitted, features: features.width, alphas: [...path.alphas], edgeAlphas: oracle.edge, ncsnr: params.ncsnr, minNoiseCeiling: params.min_noise_ceiling, zscore: measured.zscore,
+      testImages: testImagesDigest(test.nsdIds), voxelIdentity: voxelIdentity(measured), bootstrap: 0, interval: null, resampling: null, replicateScores: [], repeatMean: entries, singleTrial: [],
+    });
     writeCsv(writer.path('voxels.csv'), ['voxel', 'alpha', 'r_noiseless', 'r', 'r2', 'noise_ceiling', 'r2_over_nc'], Array.from({ length: width }, (_, v) => [
       v, ...[oracle.alpha, oracle.noiseless, scores.r, scores.r2, scores.ceiling, scores.normalised].map((values) => Number((values[v] as number).toPrecision(7))),
     ]));
@@ -129,16 +126,6 @@ function testRows(voxels: Voxels, test: Int32Array): { readonly nsdIds: Int32Arr
     throw new PipelineError('E_DATA', 'too few test images have a recorded response', { facts: { expected: `at least ${FEWEST_IMAGES}`, found: `${positions.length} of ${test.length}` }, hint: 'Load more sessions.' });
   }
   return { nsdIds: positions.map((i) => voxels.means.nsdIds[i] as number), positions, repeats: positions.map((i) => voxels.means.repeats[i] as number) };
-}
-
-/** @shape float32 [image, voxel], in the loader's order of voxels */
-function noiselessSignals(truth: Truth, nsdIds: Int32Array, numbers: Int32Array): Float32Array {
-  const all = truth.signals();
-  const width = truth.index.voxels.length;
-  const rows = positionsOf(truth.nsdIds, nsdIds, 'true responses');
-  const out = new Float32Array(rows.length * numbers.length);
-  rows.forEach((row, i) => numbers.forEach((number, v) => { out[i * numbers.length + v] = all[row * width + number] as number; }));
-  return out;
 }
 
 function asScores(r: Float64Array, ceiling: Float64Array, threshold: number, rows: number): Scores {

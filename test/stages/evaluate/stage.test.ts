@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Value } from '@sinclair/typebox/value';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { StageDefinition } from '../../../src/engine/stage.js';
 import { Random } from '../../../src/core/random.js';
@@ -9,6 +10,7 @@ import { percentileInterval } from '../../../src/math/bootstrap.js';
 import { pearsonColumns } from '../../../src/math/statistics-correlation.js';
 import { createOnnxRuntimeService } from '../../../src/runtime/onnxruntime-service.js';
 import evaluate from '../../../src/stages/evaluate/stage.js';
+import { evaluationBytes, requireEvaluationMemory } from '../../../src/stages/evaluate/memory.js';
 import { roisDrawn } from '../../../src/stages/evaluate/report.js';
 import { scoreRegion } from '../../../src/stages/evaluate/score-regions.js';
 import type { Roi } from '../../../src/stages/artifacts/voxels.js';
@@ -190,6 +192,7 @@ describe('evaluate', () => {
     const { scores } = await score(await fitted(PROBLEM), { bootstrap: 0, permutations: 0 });
     expect(region(scores.repeatMean, 'all voxels')).toMatchObject({ r: { low: null, high: null }, significant: null });
     expect(scores.chance).toEqual({ median: null, high: null });
+    expect(scores).toMatchObject({ bootstrap: 0, resampling: null });
   });
 
   it('gives the same bytes twice', async () => {
@@ -238,6 +241,34 @@ describe('evaluate', () => {
     const trained = join(root, 'trained');
     writeProblem(trained, { ...PROBLEM, backbone: 'trained network' });
     await expect(score({ ...inputs, features: join(trained, 'features') })).rejects.toMatchObject({ code: 'E_DATA', message: 'the features are not those that the readout was fitted on' });
+  });
+});
+
+describe('the parameters of an evaluation', () => {
+  it('allow no resamples or enough of them to mean something, nothing between', () => {
+    const valid = (name: 'bootstrap' | 'permutations', count: number): boolean => Value.Check(evaluate.params.properties[name], count);
+    expect([0, 1, 99, 100, 10_000, 10_001].map((count) => valid('bootstrap', count))).toEqual([true, false, false, true, true, false]);
+    expect([0, 1, 18, 19, 100_000, 100_001].map((count) => valid('permutations', count))).toEqual([true, false, false, true, true, false]);
+    expect(valid('bootstrap', 100.5)).toBe(false);
+  });
+});
+
+describe('the memory of an evaluation', () => {
+  const sizes = { images: 515, voxels: 15_724, features: 4608, bootstrap: 10_000, regions: 60 };
+
+  it('is bounded below by weights, responses and the replicates of one measurement, and grows with every size', () => {
+    const least = 4 * (4608 * 15_724 + 3 * 515 * 15_724 + 10_000 * 15_724);
+    expect(evaluationBytes(sizes)).toBeGreaterThan(least);
+    expect(evaluationBytes(sizes)).toBeLessThan(3 * least);
+    for (const name of ['images', 'voxels', 'features', 'bootstrap', 'regions'] as const) expect(evaluationBytes({ ...sizes, [name]: 2 * sizes[name] }), name).toBeGreaterThan(evaluationBytes(sizes));
+  });
+
+  it('is refused before the bootstrap when the machine has less, naming both in GB', () => {
+    expect(() => requireEvaluationMemory(sizes, 1e12)).not.toThrow();
+    expect(() => requireEvaluationMemory(sizes, 1e9)).toThrow(expect.objectContaining({
+      code: 'E_ENVIRONMENT', message: 'the evaluation does not fit into the memory of this machine',
+      facts: { expected: 'at most 1.00 GB', found: `about ${(evaluationBytes(sizes) / 1e9).toPrecision(3)} GB for 515 test images, 15724 voxels, 4608 features and 10000 bootstrap samples` },
+    }));
   });
 });
 

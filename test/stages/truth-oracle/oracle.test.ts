@@ -9,11 +9,14 @@ import type { StageDefinition } from '../../../src/engine/stage.js';
 import { readNpy } from '../../../src/formats/npy.js';
 import { createOnnxRuntimeService } from '../../../src/runtime/onnxruntime-service.js';
 import { scorePenalties } from '../../../src/solvers/index.js';
+import { columnsOf } from '../../../src/solvers/ridge/targets.js';
+import type { ScoresFile } from '../../../src/stages/artifacts/scores.js';
 import { VOXEL_FILES } from '../../../src/stages/artifacts/voxels.js';
 import evaluation from '../../../src/stages/evaluate/stage.js';
 import readout from '../../../src/stages/readout-ridge/stage.js';
 import { chooseOracle } from '../../../src/stages/truth-oracle/choose.js';
 import stage from '../../../src/stages/truth-oracle/stage.js';
+import { signalAndMeans } from '../../../src/stages/truth-oracle/targets.js';
 import { readerOf, runOn, writeProblem, type Problem } from '../readout-ridge/encoding-rig.js';
 import { writeProblemWithTruth } from './problem-with-truth.js';
 
@@ -52,7 +55,7 @@ describe('scorePenalties and chooseOracle', () => {
           y[i * 2 * voxels + voxels + v] = problem.measured[i * voxels + v] as number;
         }
       }
-      const path = await scorePenalties(service, tensor('float32', [train + test, features], Float32Array.from(problem.x)), tensor('float32', [train + test, 2 * voxels], y), {
+      const path = await scorePenalties(service, tensor('float32', [train + test, features], Float32Array.from(problem.x)), columnsOf(tensor('float32', [train + test, 2 * voxels], y)), {
         alphas: oracle.alphas, held: Int32Array.from({ length: test }, (_, i) => train + i), standardize: true, scaleFloor: 0, score: 'correlation', tile: 3,
       });
       const expected = oracle.alphas.flatMap((_, a) => [...(problem.noiseless[a] ?? []), ...(problem.found[a] ?? [])]);
@@ -68,6 +71,24 @@ describe('scorePenalties and chooseOracle', () => {
     const choice = chooseOracle(Float64Array.of(1, 10, 100), Float64Array.of(0.5, NaN, 0.1, 0.3, 0.5, NaN, 0.2, 0.4, 0.4, NaN, 0.3, 0.5));
     expect([...choice.alpha]).toEqual([10, NaN]);
     expect([choice.noiseless[0], choice.measured[0], choice.edge]).toEqual([0.5, 0.2, 0]);
+  });
+});
+
+describe('signalAndMeans', () => {
+  // voxel v of row i: 10·i + v; planted voxels are numbered 2, 0, 1 and one is not loaded
+  const columns = (rows: number, first: number) => columnsOf(tensor('float32', [rows, 3], Float32Array.from({ length: rows * 3 }, (_, at) => first + 10 * Math.floor(at / 3) + (at % 3))));
+  const targets = signalAndMeans({ training: columns(2, 100), measured: columns(2, 500), signals: Float32Array.of(-1, -2, -3, -4, -5, -6, -7, -8), numbers: Int32Array.of(2, 0, 1) });
+
+  it('puts noiseless signals before measured means, under the same training rows, in the order of the voxels', () => {
+    expect([targets.rows, targets.targets]).toEqual([4, 6]);
+    expect([...targets.read(0, 6)]).toEqual([100, 101, 102, 100, 101, 102, 110, 111, 112, 110, 111, 112, -3, -1, -2, 500, 501, 502, -7, -5, -6, 510, 511, 512]);
+  });
+
+  it('reads any range as the columns of the whole, across the middle too', () => {
+    const whole = targets.read(0, 6);
+    for (let from = 0; from < 6; from += 1) {
+      for (let to = from + 1; to <= 6; to += 1) expect([...targets.read(from, to)], `${from} … ${to}`).toEqual([...whole].filter((_, at) => at % 6 >= from && at % 6 < to));
+    }
   });
 });
 
@@ -101,6 +122,30 @@ describe('truth.oracle', () => {
       for (const other of ALPHAS) expect(correlationWithSignal(join(base, `scores ${other}`), signals, v)).toBeLessThan((best as number) + TOLERANCE);
     }
     expect(found.at(-1)).toMatchObject({ alpha: NaN, r: NaN, r2_over_nc: NaN });
+  });
+
+  it('gives the same bytes in tiles that end within a half and across the middle', async () => {
+    const run = async (tile: number) => runOn(definition, { alphas: ALPHAS, tile }, inputs, join(base, `tile ${tile}`), service);
+    const [whole, tiled] = [await run(4096), await run(5)];
+    expect(readFileSync(join(tiled.folder, 'voxels.csv'), 'utf8')).toBe(readFileSync(join(whole.folder, 'voxels.csv'), 'utf8'));
+  });
+
+  it('has the noise ceiling of an evaluation with the defaults of both, of the same images and voxels, and can take it from training images alone', async () => {
+    const { truth: _, ...given } = inputs;
+    const facts = async (params: object): Promise<object[]> => {
+      const key = JSON.stringify(params).replace(/\W/g, '');
+      await runOn(readout as unknown as StageDefinition, { alphas: [10] }, given, join(base, `readout of ${key}`), service);
+      const scored = await runOn(evaluation as unknown as StageDefinition, { ...params, bootstrap: 0, permutations: 0 }, { ...given, readout: join(base, `readout of ${key}`) }, join(base, `scores of ${key}`), service);
+      const ideal = await runOn(definition, { ...params, alphas: ALPHAS }, inputs, join(base, `oracle of ${key}`), service);
+      return [scored, ideal].map(({ output }) => {
+        const { ncsnr, minNoiseCeiling, zscore, testImages, voxelIdentity, resampling, bootstrap, repeatMean } = output.json<ScoresFile>('scores.json');
+        return { ncsnr, minNoiseCeiling, zscore, testImages, voxelIdentity, resampling, bootstrap, ceilings: repeatMean.map(({ ceiling }) => ceiling) };
+      });
+    };
+    for (const params of [{}, { ncsnr: 'training' }]) {
+      const [scored, ideal] = await facts(params);
+      expect(ideal).toEqual(scored);
+    }
   });
 
   it('hands out scores and no weights', async () => {
