@@ -2,6 +2,7 @@
  * A window over the visual field: what lies outside counts less, as under attention to one place. A region's mean is a sum over many receptive fields,
  * and what drives all of them is one object repeated; what drives those in one place is one object.
  */
+import { PipelineError } from '../../core/errors.js';
 import type { FeatureLayer } from '../artifacts/features.js';
 
 const MIDDLE = 0.5;
@@ -9,11 +10,14 @@ const MIDDLE = 0.5;
 /**
  * A'[c,h,w] = A[c,h,w]·g[h,w]·H·W/Σg, g[h,w] = exp(−((x−½)² + (y−½)²)/(2σ²)), x = (w+½)/W, y = (h+½)/H: the weights have mean 1, so responses keep
  * their scale.
+ * A map of one cell has no places to weigh and stays as it is (`unwindowed` names such layers).
  * @param sigma in sides of the image; 0: no window, the templates as they are
  * @shape templates, result: by layer float32 [channel, height, width]
+ * Errors: E_OUT_OF_RANGE for a sigma below half a cell of the coarsest map: all weights could be 0, and their mean with them.
  */
 export function windowTemplates(templates: ReadonlyMap<string, Float32Array>, layers: readonly FeatureLayer[], sigma: number): ReadonlyMap<string, Float32Array> {
   if (sigma === 0) return templates;
+  requireWide(layers, sigma);
   return new Map(layers.map((layer) => {
     const [channels, height, width] = layer.map;
     const pixels = height * width;
@@ -26,4 +30,20 @@ export function windowTemplates(templates: ReadonlyMap<string, Float32Array>, la
     const template = templates.get(layer.name) as Float32Array;
     return [layer.name, Float32Array.from({ length: channels * pixels }, (_, i) => ((template[i] as number) * (weights[i % pixels] as number)) / mean)];
   }));
+}
+
+/** Names of the layers whose map is one cell: a window does nothing to them. */
+export function unwindowed(layers: readonly FeatureLayer[]): readonly string[] {
+  return layers.filter(({ map: [, height, width] }) => height * width === 1).map(({ name }) => name);
+}
+
+function requireWide(layers: readonly FeatureLayer[], sigma: number): void {
+  for (const { name, map: [, height, width] } of layers) {
+    if (height * width === 1) continue;
+    const least = 1 / 2 / Math.min(height, width);
+    if (sigma >= least) continue;
+    throw new PipelineError('E_OUT_OF_RANGE', `a window of ${sigma} is too narrow for layer "${name}"`, {
+      facts: { expected: `at least ${least.toPrecision(3)}, half a cell of its ${height} × ${width} map (or 0: no window)`, found: sigma }, hint: 'Widen the window, or read a layer of a finer map.',
+    });
+  }
 }

@@ -1,18 +1,12 @@
 /** Refuses a fit that this machine cannot hold, before anything large is read. */
-import { totalmem } from 'node:os';
 import { PipelineError } from '../../core/errors.js';
+import { machineMemory } from '../../core/memory.js';
 import { ridgeBytes, type RidgeSizes } from '../../solvers/index.js';
 
 const GIGABYTE = 1e9;
 
-/** Memory of this machine, or of the container if that has less. Bytes. */
-function availableBytes(): number {
-  // 0: no limit is known
-  return Math.min(totalmem(), process.constrainedMemory() || Infinity);
-}
-
 /** Errors: E_ENVIRONMENT if the fit needs more bytes than there are. */
-export function requireMemory(sizes: RidgeSizes, available = availableBytes()): void {
+export function requireMemory(sizes: RidgeSizes, available = machineMemory()): void {
   const needed = ridgeBytes(sizes);
   if (needed <= available) return;
   const gigabytes = (bytes: number): string => `${(bytes / GIGABYTE).toPrecision(3)} GB`;
