@@ -26,7 +26,7 @@ import type { Ascent } from './ascent.js';
 import { blindSheet, type BlindItem } from './blind-sheet.js';
 import { CURVES_FIGURE, curvesFigure, dreamReport } from './report.js';
 import { BATCH } from './uphill.js';
-import { unwindowed, windowTemplates } from './window.js';
+import { requireWide, unwindowed, windowTemplates } from './window.js';
 
 export const Target = Type.Object(
   {
@@ -80,7 +80,7 @@ export type Make = (
 /**
  * Dreams of every target, written as `Dreams`.
  * @param steps of one picture, for progress
- * Errors: E_DATA for models that do not belong together, regions that are not there, two targets of one name.
+ * Errors: E_DATA for models that do not belong together, regions that are not there, two targets of one name; E_OUT_OF_RANGE for a window narrower than half a cell of the coarsest map.
  */
 export async function synthesize(context: SynthesisContext, backbone: Backbone, steps: number, make: Make): Promise<void> {
   const { params, inputs, outputs, services, random, signal } = context;
@@ -89,13 +89,13 @@ export async function synthesize(context: SynthesisContext, backbone: Backbone, 
   requireOwnBackbone(readout, backbone);
   requireOwnFeatures(readout, features);
   requireOwnNames(params.targets);
+  requireWide(readout.layers, params.window);
   const candidates = params.candidates ?? params.images;
   if (candidates < params.images) throw new PipelineError('E_DATA', 'fewer dreams are made than are to be kept', { facts: { expected: `at least ${params.images} candidates`, found: candidates }, hint: 'Raise candidates, or leave it out.' });
   const targets = params.targets.map((target): DreamTarget => ({ name: target.name, ...objectiveOf(target, `target "${target.name}"`) }));
   const size = backbone.preprocessing.size;
   const pixels = 3 * size * size;
   const folds = targets.map((target) => foldReadout(readout.layers, readout.weights, readout.intercept, voxelWeights(readout.rois, readout.voxelCount, target)));
-  const windowed = folds.map((fold) => windowTemplates(fold.templates, readout.layers, params.window));
   const single = params.window === 0 ? [] : unwindowed(readout.layers);
   if (single.length > 0) context.warn(`the window does not reach layers whose map is one cell: ${single.join(', ')}`);
   const natural = predictImages(features, Int32Array.from(features.nsdIds.keys()), folds, signal);
@@ -112,7 +112,7 @@ export async function synthesize(context: SynthesisContext, backbone: Backbone, 
       const naturalMean = mean(predicted);
       const naturalMax = predicted.reduce((most, x) => Math.max(most, x), -Infinity);
       const templates = templateFeeds(fold.templates, readout.layers);
-      const local = templateFeeds(windowed[t] as ReadonlyMap<string, Float32Array>, readout.layers);
+      const local = templateFeeds(windowTemplates(fold.templates, readout.layers, params.window), readout.layers);
       const streams = Array.from({ length: candidates }, (_, i) => random.fork(target.name).fork(i));
       const all: Candidate[] = [];
       for (let group = 0; group < groups; group += 1) {

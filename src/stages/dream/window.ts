@@ -12,12 +12,11 @@ const MIDDLE = 0.5;
  * their scale.
  * A map of one cell has no places to weigh and stays as it is (`unwindowed` names such layers).
  * @param sigma in sides of the image; 0: no window, the templates as they are
+ * Far below half a cell all weights of a map can be 0, and their mean with them: `requireWide` comes first.
  * @shape templates, result: by layer float32 [channel, height, width]
- * Errors: E_OUT_OF_RANGE for a sigma below half a cell of the coarsest map: all weights could be 0, and their mean with them.
  */
 export function windowTemplates(templates: ReadonlyMap<string, Float32Array>, layers: readonly FeatureLayer[], sigma: number): ReadonlyMap<string, Float32Array> {
   if (sigma === 0) return templates;
-  requireWide(layers, sigma);
   return new Map(layers.map((layer) => {
     const [channels, height, width] = layer.map;
     const pixels = height * width;
@@ -37,13 +36,15 @@ export function unwindowed(layers: readonly FeatureLayer[]): readonly string[] {
   return layers.filter(({ map: [, height, width] }) => height * width === 1).map(({ name }) => name);
 }
 
-function requireWide(layers: readonly FeatureLayer[], sigma: number): void {
-  for (const { name, map: [, height, width] } of layers) {
-    if (height * width === 1) continue;
-    const least = 1 / 2 / Math.min(height, width);
-    if (sigma >= least) continue;
-    throw new PipelineError('E_OUT_OF_RANGE', `a window of ${sigma} is too narrow for layer "${name}"`, {
-      facts: { expected: `at least ${least.toPrecision(3)}, half a cell of its ${height} × ${width} map (or 0: no window)`, found: sigma }, hint: 'Widen the window, or read a layer of a finer map.',
-    });
-  }
+/**
+ * Errors: E_OUT_OF_RANGE for a window (sigma above 0) narrower than half a cell of the coarsest map: the nearest cell would hardly be in it.
+ */
+export function requireWide(layers: readonly FeatureLayer[], sigma: number): void {
+  const halfCell = ({ map: [, height, width] }: FeatureLayer): number => (height * width === 1 ? 0 : 1 / 2 / Math.min(height, width));
+  const coarsest = layers.reduce((one, other) => (halfCell(other) > halfCell(one) ? other : one));
+  const least = halfCell(coarsest);
+  if (sigma === 0 || sigma >= least) return;
+  throw new PipelineError('E_OUT_OF_RANGE', `a window of ${sigma} is too narrow for layer "${coarsest.name}"`, {
+    facts: { expected: `at least ${least.toPrecision(3)}, half a cell of its ${coarsest.map[1]} × ${coarsest.map[2]} map (or 0: no window)`, found: sigma }, hint: 'Widen the window, or read a layer of a finer map.',
+  });
 }
