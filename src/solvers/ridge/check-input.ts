@@ -1,6 +1,7 @@
 /** What a ridge fit refuses before it starts, with the place and the count of what is wrong. */
 import { PipelineError } from '../../core/errors.js';
 import type { Tensor } from '../../core/tensor.js';
+import type { ScoreKind } from './score-fold.js';
 
 /** @param firstColumn number of the first column, where these are only some. Errors: E_DATA naming the first NaN or infinity and how many there are. */
 export function requireFinite(name: string, { shape, data }: Tensor<'float32'>, axes: readonly [string, string], firstColumn = 0): void {
@@ -48,6 +49,20 @@ export function checkedFolds(folds: Int32Array, rows: number): readonly Int32Arr
     });
   }
   return members.map((list) => Int32Array.from(list));
+}
+
+/** Rows that a correlation or an r² of a fold is at least made of: over two rows r is ±1 whatever the fit, and over few the best penalty is the luckiest. */
+const FEWEST_SCORED = 10;
+
+/** Errors: E_DATA if a fold has too few rows for a score that is a ratio of variances; a mean squared error is unbiased over any number. */
+export function requireScorable(folds: readonly Int32Array[], kind: ScoreKind): void {
+  if (kind === 'negative-mse') return;
+  const fewest = folds.reduce((least, fold) => Math.min(least, fold.length), Infinity);
+  if (fewest >= FEWEST_SCORED) return;
+  throw new PipelineError('E_DATA', `folds are too small to be scored by ${kind}`, {
+    facts: { expected: `at least ${FEWEST_SCORED} rows in each of the ${folds.length} folds`, found: `${fewest} in the smallest` },
+    hint: 'Use fewer folds, more images, or score by negative-mse.',
+  });
 }
 
 /** Columns whose rows are all equal. @shape uint8 [column], 1 where constant */

@@ -5,7 +5,7 @@
 import { PipelineError } from '../../core/errors.js';
 import { tensor, type Shape, type Tensor } from '../../core/tensor.js';
 import type { TensorService } from '../../core/tensor-service.js';
-import { checkedAlphas, checkedFolds, constantColumns, requireFinite } from './check-input.js';
+import { checkedAlphas, checkedFolds, constantColumns, requireFinite, requireScorable } from './check-input.js';
 import { ProgramCache } from './program-cache.js';
 import { refit } from './refit.js';
 import { scoreFold, type ScoreKind } from './score-fold.js';
@@ -43,7 +43,7 @@ export type StoreWeights = (from: number, to: number, weights: Float32Array) => 
 export interface RidgeChoice {
   /** float32 [target] */
   readonly intercept: Float32Array;
-  /** float64 [target]: chosen penalty; NaN where none could be (constant targets) */
+  /** float64 [target]: chosen penalty; NaN where none could be (constant targets, and those without a score) */
   readonly alpha: Float64Array;
   /** float32 [target]: score of the chosen penalty; NaN where none could be chosen */
   readonly cvScore: Float32Array;
@@ -60,6 +60,8 @@ export interface RidgeChoice {
   readonly constantFeatures: number;
   /** targets without variance: weights 0, intercept their value */
   readonly constantTargets: number;
+  /** targets that vary, but have no score in any fold (say, constant among the held-out rows of each): weights 0, intercept their mean */
+  readonly unscoredTargets: number;
   readonly form: RidgeForm;
 }
 
@@ -74,7 +76,9 @@ export const DEFAULT_TILE = 8192;
  * w_v = argmin ‖ỹ_v − X̃ w‖² + α_v ‖w‖² with α_v = argmax over the grid of the mean over folds of the held-out score; the larger penalty wins an exact tie.
  * @shape x: float32 [row, feature]; y: float32 [row, target], read by ranges of targets, once a fold and twice more; `store` is handed all weights, a range at a time
  * Constant features get weight 0; constant targets get weight 0 and a NaN score, and are counted.
- * Errors: E_DATA for NaN or infinities (first place and count), shapes that do not match, unusable folds or penalties; E_CANCELLED through `signal`.
+ * Targets that vary but have no score in any fold get weight 0, and are counted; if all that vary are such, nothing was fitted and it is an error.
+ * Errors: E_DATA for NaN or infinities (first place and count), shapes that do not match, unusable folds or penalties, folds of fewer than 10 rows with
+ * r² or Pearson's r, scores that are defined for no target; E_CANCELLED through `signal`.
  * @source scikit-learn 1.5 `Ridge` for the objective; himalaya `RidgeCV` for the choice per target
  */
 export async function crossValidatedRidgeByColumns(service: TensorService, x: Tensor<'float32'>, y: TargetColumns, store: StoreWeights, options: RidgeOptions): Promise<RidgeChoice> {
@@ -85,6 +89,7 @@ export async function crossValidatedRidgeByColumns(service: TensorService, x: Te
   const intercept = options.intercept ?? true;
   const scaling = { centre: intercept, scale: options.standardize ?? true, floor: options.scaleFloor ?? 0 };
   const kind = options.score ?? 'negative-mse';
+  requireScorable(folds, kind);
   const tile = Math.max(1, options.tile ?? DEFAULT_TILE);
   const constant = checkedTargets(y, tile);
   const longestTraining = rows - folds.reduce((least, fold) => Math.min(least, fold.length), rows);
@@ -99,7 +104,7 @@ export async function crossValidatedRidgeByColumns(service: TensorService, x: Te
       options.progress?.(done, total);
     };
     const scores = new Float64Array(alphas.length * targets);
-    const counts = new Int32Array(targets);
+    const counts = new Int32Array(alphas.length * targets);
     const shape = systemShape(formFor(longestTraining), longestTraining, features);
     for (const held of folds) {
       await scoreFold(programs, { x: x.data, y, held, folds, shape, scaling, alphas, kind, tile, scores, counts, advance: () => advance(1) });
@@ -107,12 +112,13 @@ export async function crossValidatedRidgeByColumns(service: TensorService, x: Te
     await programs.dispose();
 
     const choice = chooseAlphas(scores, counts, alphas, constant);
+    requireScored(choice.unscored, targets - constant.reduce((sum, one) => sum + one, 0), kind);
     const form = formFor(rows);
     const fit = await refit(programs, { x: x.data, y, shape: systemShape(form, rows, features), scaling, alphas, choice: choice.index, tile, store, advance });
     const { mean, scale } = fit.moments;
     return {
       intercept: fit.intercept, alpha: choice.alpha, cvScore: choice.score, cvScores: Float32Array.from(scores), alphas,
-      featureMean: mean, featureScale: scale, edgeCount: choice.edgeCount, form,
+      featureMean: mean, featureScale: scale, edgeCount: choice.edgeCount, unscoredTargets: choice.unscored, form,
       constantFeatures: constantColumns(x).reduce((sum, one) => sum + one, 0),
       constantTargets: constant.reduce((sum, one) => sum + one, 0),
     };
@@ -142,6 +148,15 @@ function checkedTargets(y: TargetColumns, tile: number): Uint8Array {
     constant.set(constantColumns(values), from);
   }
   return constant;
+}
+
+/** Errors: E_DATA if nothing that varies has a score. */
+function requireScored(unscored: number, varying: number, kind: ScoreKind): void {
+  if (unscored === 0 || unscored < varying) return;
+  throw new PipelineError('E_DATA', `no penalty can be chosen by ${kind}`, {
+    facts: { expected: 'held-out targets and predictions that vary in at least one fold', found: `none for all ${varying} targets that vary` },
+    hint: 'Score by negative-mse, use fewer folds, or look for features that do not vary.',
+  });
 }
 
 function checkedShapes(x: Tensor<'float32'>, y: Shape): [rows: number, features: number, targets: number] {

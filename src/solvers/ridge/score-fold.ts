@@ -28,7 +28,7 @@ export interface FoldTask {
   readonly tile: number;
   /** float64 [alpha, target]: this fold's scores are added */
   readonly scores: Float64Array;
-  /** int32 [target]: counts the folds whose scores are defined */
+  /** int32 [alpha, target]: counts the folds whose scores are defined */
   readonly counts: Int32Array;
   readonly advance: () => void;
 }
@@ -87,7 +87,7 @@ export async function scoreFold(programs: ProgramCache, task: FoldTask): Promise
           const value = score(t - from);
           const at = a * y.targets + t;
           task.scores[at] = (task.scores[at] as number) + (Number.isNaN(value) ? 0 : value);
-          if (a === 0 && !Number.isNaN(value)) task.counts[t] = (task.counts[t] as number) + 1;
+          if (!Number.isNaN(value)) task.counts[at] = (task.counts[at] as number) + 1;
         }
       }
       task.advance();

@@ -44,7 +44,7 @@ export async function scorePenalties(service: TensorService, x: Tensor<'float32'
   const pieces = Array.from({ length: Math.ceil(training.length / step) }, (_, i) => training.subarray(i * step, (i + 1) * step));
   const programs = new ProgramCache(service, options.signal);
   const scores = new Float64Array(alphas.length * targets);
-  const counts = new Int32Array(targets);
+  const counts = new Int32Array(alphas.length * targets);
   try {
     await scoreFold(programs, {
       x: x.data, y, held: options.held, folds: [...pieces, options.held], shape: systemShape(training.length < features ? 'dual' : 'primal', training.length, features),
@@ -53,6 +53,6 @@ export async function scorePenalties(service: TensorService, x: Tensor<'float32'
   } finally {
     await programs.dispose();
   }
-  for (let a = 0; a < alphas.length; a += 1) for (let t = 0; t < targets; t += 1) if (counts[t] === 0) scores[a * targets + t] = NaN;
+  for (let at = 0; at < counts.length; at += 1) if (counts[at] === 0) scores[at] = NaN;
   return { alphas, scores };
 }

@@ -26,7 +26,7 @@ import type { Ascent } from './ascent.js';
 import { blindSheet, type BlindItem } from './blind-sheet.js';
 import { CURVES_FIGURE, curvesFigure, dreamReport } from './report.js';
 import { BATCH } from './uphill.js';
-import { windowTemplates } from './window.js';
+import { requireWide, unwindowed, windowTemplates } from './window.js';
 
 export const Target = Type.Object(
   {
@@ -51,7 +51,7 @@ export const SHARED_PARAMS = {
   targets: Type.Array(Target, { minItems: 1, description: 'what to dream of' }),
   images: Type.Integer({ minimum: 1, maximum: 64, default: 4, description: 'dreams per target, from different starting points' }),
   candidates: Type.Optional(Type.Integer({ minimum: 1, maximum: 256, description: 'starting points per target, of which the `images` with the largest predicted response are kept (default: as many as images)' })),
-  window: Type.Number({ minimum: 0, default: 0, description: 'standard deviation of the window, in sides of the image; 0: none, the whole image counts alike' }),
+  window: Type.Number({ minimum: 0, default: 0, description: 'standard deviation of the window, in sides of the image, at least half a cell of the coarsest map of the readout (maps of one cell stay as they are, with a warning); 0: none, the whole image counts alike' }),
 } as const;
 
 export const DREAMS_OUTPUT = { type: 'Dreams', description: 'PNGs, arrays and predicted responses', publish: ['*.png', '*.svg', 'dreams.json', 'blind-key.json'] } as const;
@@ -65,6 +65,7 @@ export interface SynthesisContext {
   readonly signal: AbortSignal;
   progress(done: number, total: number, note?: string): void;
   metric(name: string, value: number): void;
+  warn(message: string): void;
 }
 
 /** Makes one picture a stream, at most `BATCH` of them. */
@@ -79,7 +80,7 @@ export type Make = (
 /**
  * Dreams of every target, written as `Dreams`.
  * @param steps of one picture, for progress
- * Errors: E_DATA for models that do not belong together, regions that are not there, two targets of one name.
+ * Errors: E_DATA for models that do not belong together, regions that are not there, two targets of one name; E_OUT_OF_RANGE for a window narrower than half a cell of the coarsest map.
  */
 export async function synthesize(context: SynthesisContext, backbone: Backbone, steps: number, make: Make): Promise<void> {
   const { params, inputs, outputs, services, random, signal } = context;
@@ -88,12 +89,15 @@ export async function synthesize(context: SynthesisContext, backbone: Backbone, 
   requireOwnBackbone(readout, backbone);
   requireOwnFeatures(readout, features);
   requireOwnNames(params.targets);
+  requireWide(readout.layers, params.window);
   const candidates = params.candidates ?? params.images;
   if (candidates < params.images) throw new PipelineError('E_DATA', 'fewer dreams are made than are to be kept', { facts: { expected: `at least ${params.images} candidates`, found: candidates }, hint: 'Raise candidates, or leave it out.' });
   const targets = params.targets.map((target): DreamTarget => ({ name: target.name, ...objectiveOf(target, `target "${target.name}"`) }));
   const size = backbone.preprocessing.size;
   const pixels = 3 * size * size;
   const folds = targets.map((target) => foldReadout(readout.layers, readout.weights, readout.intercept, voxelWeights(readout.rois, readout.voxelCount, target)));
+  const single = params.window === 0 ? [] : unwindowed(readout.layers);
+  if (single.length > 0) context.warn(`the window does not reach layers whose map is one cell: ${single.join(', ')}`);
   const natural = predictImages(features, Int32Array.from(features.nsdIds.keys()), folds, signal);
   // Views carry noise, so elements of a pooling window hardly tie; where they do, a gradient that is too large still points upward.
   const program = await services.tensor.compile(responseModel(backbone, BATCH, readout.layers.map((layer) => layer.name), 'every'), { label: 'dream' });

@@ -33,7 +33,7 @@ export default defineStage({
   params: Type.Object(
     {
       size: Type.Integer({ minimum: 16, maximum: 1024, default: 128, description: 'side to which images are resized (bilinear, antialiased, centre crop), pixels' }),
-      wavelengths: Type.Array(Type.Number({ minimum: 2, maximum: 512 }), { uniqueItems: true, default: [4, 8, 16, 32], description: 'wavelengths, in pixels of `size`; none: pixels only' }),
+      wavelengths: Type.Array(Type.Number({ minimum: 3, maximum: 512 }), { uniqueItems: true, default: [4, 8, 16, 32], description: 'wavelengths, in pixels of `size`, at least 3 (a sine of 2 pixels is 0 at every pixel); none: pixels only' }),
       orientations: Type.Integer({ minimum: 1, maximum: 64, default: 8, description: 'orientations, evenly spaced over 180°' }),
       grid: Type.Array(Type.Integer({ minimum: 1, maximum: 64 }), { minItems: 2, maxItems: 2, default: [8, 8], description: 'rows and columns over which amplitudes are averaged; a smaller map keeps its own size' }),
       pixels: Type.Integer({ minimum: 0, maximum: 256, default: 8, description: 'side of the grid over which colours are averaged; 0: no pixels' }),

@@ -14,7 +14,7 @@ import { openBrick, writeBrick } from '../simulate/stimulus-brick.js';
 import { asBrainInput, standardize, writeTruth } from '../simulate/truth.js';
 import { cocoAnnotations } from '../simulate/tree/annotations.js';
 import { placeVoxels } from '../simulate/tree/anatomy.js';
-import { brainPositions, sessionBetas, sessionGains, writeBetasHdf5, writeBetasNifti } from '../simulate/tree/betas.js';
+import { brainPositions, sessionBetas, sessionGains, subjectSeed, writeBetasHdf5, writeBetasNifti } from '../simulate/tree/betas.js';
 import { makeDesign, shownImages, trialImages } from '../simulate/tree/design.js';
 import { behaviour, cocoEntries, writeExperimentDesign, writeStimulusTable } from '../simulate/tree/experiment-files.js';
 import { ncsnrOf, writeNcsnr } from '../simulate/tree/noise-ceiling.js';
@@ -76,7 +76,7 @@ export default defineStage({
     }
     const design = makeDesign({ seed, sessions, trialsPerSession: params.trials_per_session, sharedImages: params.shared_images });
     const nsdIds = shownImages(design, subject);
-    const { voxels, weights } = plantVoxels(`simulated subject/1/${seed}/${subject}/voxels`, {
+    const { voxels, weights } = plantVoxels(`${subjectSeed(seed, subject)}/voxels`, {
       perArea: params.voxels_per_area, early: params.early_voxels, ncsnr: [params.ncsnr_low, params.ncsnr_high],
     });
     const anatomy = placeVoxels(voxels, params.grid as [number, number, number]);
@@ -137,12 +137,12 @@ export default defineStage({
       nsd.json(`coco_anns/captions_${split}.json`, captions);
       nsd.json(`coco_anns/instances_${split}.json`, instances);
     }
-    const subjectSeed = `simulated subject/1/${seed}/${subject}`;
-    await writeVolumes(nsd, subject, voxels, anatomy, subjectSeed);
+    const ownSeed = subjectSeed(seed, subject);
+    await writeVolumes(nsd, subject, voxels, anatomy, ownSeed);
 
     const rowOf = new Map(Array.from(nsdIds, (id, row) => [id, row]));
     const betaModel: BetaModel = {
-      seed: subjectSeed, anatomy, trialsPerSession: params.trials_per_session, signals, gains: sessionGains(subjectSeed, sessions),
+      seed: ownSeed, anatomy, trialsPerSession: params.trials_per_session, signals, gains: sessionGains(ownSeed, sessions),
       trialRows: trialImages(design, subject).map((id) => rowOf.get(id) as number),
       noise: Float32Array.from(voxels, (voxel) => (params.noise ? 1 / voxel.ncsnr : 0)),
     };

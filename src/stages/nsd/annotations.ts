@@ -20,12 +20,14 @@ interface CroppedPhotograph {
   readonly crop: Crop;
 }
 
-/** `(top, bottom, left, right)`, as `cropBox` of nsd_stim_info_merged.csv has it; undefined for anything else. */
+/** `(top, bottom, left, right)`, as `cropBox` of nsd_stim_info_merged.csv has it; undefined for anything else, or if it leaves nothing of the photograph. */
 export function parseCropBox(text: string): Crop | undefined {
   const match = /^\(([^,]+),([^,]+),([^,]+),([^,]+)\)$/.exec(text.trim());
   const [top, bottom, left, right] = (match ?? []).slice(1).map(Number);
   const all = [top, bottom, left, right];
   if (match === null || !all.every((x) => x !== undefined && x >= 0 && x < 1)) return undefined;
+  // nothing would be left of the photograph
+  if ((top as number) + (bottom as number) >= 1 || (left as number) + (right as number) >= 1) return undefined;
   return { top: top as number, bottom: bottom as number, left: left as number, right: right as number };
 }
 
@@ -41,20 +43,28 @@ export function boxInCrop(label: string, bbox: readonly [number, number, number,
   return box.x1 > box.x0 && box.y1 > box.y0 ? box : undefined;
 }
 
+export interface FoundBoxes {
+  /** by nsdId; images without a box are absent, and so are those in `crowded` */
+  readonly boxes: ReadonlyMap<number, readonly LabelledBox[]>;
+  /** nsdIds of images with a crowd of a named category: its box spans many objects and the ground between, so where they lie is not known */
+  readonly crowded: ReadonlySet<number>;
+}
+
 /**
- * Boxes of the named categories by nsdId; images without one are absent.
+ * Boxes of the named categories, one an object. Images with a crowd of them (`iscrowd: 1`) are left out.
  * @param table path of nsd_stim_info_merged.csv
  * @param instances paths of the instance annotations; photographs are looked for in all of them
  * @param images nsdIds wanted
  * Errors: E_FORMAT for a crop or annotation that cannot be read; E_DATA for a category that the annotations do not have (naming those they do).
  */
-export async function boxesOf(table: string, instances: readonly string[], images: Int32Array, labels: readonly string[]): Promise<Map<number, LabelledBox[]>> {
+export async function boxesOf(table: string, instances: readonly string[], images: Int32Array, labels: readonly string[]): Promise<FoundBoxes> {
   const photographs = await photographsOf(table, new Set(images));
   const boxes = new Map<number, LabelledBox[]>();
+  const crowded = new Set<number>();
   for (const path of instances) {
     const sizes = new Map<number, { width: number; height: number }>();
     const names = new Map<number, string>();
-    const found: { readonly photograph: number; readonly category: number; readonly bbox: readonly [number, number, number, number] }[] = [];
+    const found: { readonly photograph: number; readonly category: number; readonly bbox: readonly [number, number, number, number]; readonly crowd: boolean }[] = [];
     // Annotations may stand before the images and categories that they refer to: they are joined afterwards.
     await readJsonRecords(path, {
       images: (record) => {
@@ -66,8 +76,8 @@ export async function boxesOf(table: string, instances: readonly string[], image
         names.set(id, name);
       },
       annotations: (record) => {
-        const { image_id: photograph, category_id: category, bbox } = record as { image_id: number; category_id: number; bbox: [number, number, number, number] };
-        if (photographs.has(photograph)) found.push({ photograph, category, bbox });
+        const { image_id: photograph, category_id: category, bbox, iscrowd } = record as { image_id: number; category_id: number; bbox: [number, number, number, number]; iscrowd?: number };
+        if (photographs.has(photograph)) found.push({ photograph, category, bbox, crowd: iscrowd === 1 });
       },
     });
     const known = [...names.values()];
@@ -75,7 +85,7 @@ export async function boxesOf(table: string, instances: readonly string[], image
     if (unknown !== undefined) {
       throw new PipelineError('E_DATA', `"${unknown}" is not a category of the annotations`, { facts: { expected: known.join(', '), found: unknown, path }, hint: 'Name categories of the annotations in labels.' });
     }
-    for (const { photograph, category, bbox } of found) {
+    for (const { photograph, category, bbox, crowd } of found) {
       const label = names.get(category);
       const size = sizes.get(photograph);
       if (label === undefined || !labels.includes(label)) continue;
@@ -84,11 +94,14 @@ export async function boxesOf(table: string, instances: readonly string[], image
       }
       for (const { nsdId, crop } of photographs.get(photograph) ?? []) {
         const box = boxInCrop(label, bbox, size, crop);
-        if (box !== undefined) boxes.set(nsdId, [...(boxes.get(nsdId) ?? []), box]);
+        if (box === undefined) continue;
+        if (crowd) crowded.add(nsdId);
+        else boxes.set(nsdId, [...(boxes.get(nsdId) ?? []), box]);
       }
     }
   }
-  return boxes;
+  for (const nsdId of crowded) boxes.delete(nsdId);
+  return { boxes, crowded };
 }
 
 /** By COCO's number; the table is read as a stream. */

@@ -40,7 +40,7 @@ export default defineStage({
       lowest_noise: Type.Number({ exclusiveMinimum: 0, default: 0.025, description: 'weakest noise, standard deviation, pixels in [0, 1]' }),
       highest_noise: Type.Number({ exclusiveMinimum: 0, default: 1, description: 'strongest noise' }),
       size: Type.Integer({ minimum: 32, maximum: 512, multipleOf: SIZE_UNIT, default: 128, description: 'side of the pictures, pixels: that of the backbone; labelled pictures must have it' }),
-      pictures: Type.Integer({ minimum: 1, default: 10_000, description: 'of stimuli: so many of the training part at most (they are kept in memory)' }),
+      pictures: Type.Integer({ minimum: 1, default: 10_000, description: 'of stimuli: so many of the training part at most (they are kept in memory, 3·size² bytes each: more than half of the machine’s is refused, E_ENVIRONMENT)' }),
     },
     { additionalProperties: false },
   ),

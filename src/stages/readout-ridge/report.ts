@@ -23,6 +23,7 @@ export function fitWarnings(fit: RidgeChoice, voxelCount: number): readonly stri
   edge(fit.edgeCount.lowest, 'smallest', fit.alphas[0]);
   edge(fit.edgeCount.highest, 'largest', fit.alphas.at(-1));
   if (fit.constantTargets > 0) warnings.push(`${fit.constantTargets} voxels do not vary over the training rows: their weights are 0 and their scores NaN.`);
+  if (fit.unscoredTargets > 0) warnings.push(`${fit.unscoredTargets} voxels vary and have no score in any fold: no penalty was chosen, their weights are 0 and alpha is NaN.`);
   return warnings;
 }
 

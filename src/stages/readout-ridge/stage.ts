@@ -28,7 +28,7 @@ export default defineStage({
     'Training rows are the images of the parts `train` and `validation`; a row of a `test` image, or of one of the images that all subjects share, is an error (E_LEAK), and so is a split in which an image or two crops of one COCO photograph stand in two parts. Weights are stored in units of the raw features, so that prediction = features · weights + intercept.',
     'Solved in the dual form where rows are fewer than features: one float64 Gram matrix a fold, reduced once to band form by block reflectors, then one banded solve a penalty for all voxels of a tile; predictions of held-out rows and their errors are float32. Equal to scikit-learn on the same matrices to 1e-5.',
     'Memory, in bytes for n rows, p features, s = min(n, p) and t = min(tile, voxels): about 8·np for features (4·np + 8·sp in the dual form), 24·s² for the symmetric problem, and 4·(2n + s + p) for each voxel of a tile. Responses are read and weights written a tile at a time, so their whole never counts. A fit that needs more than the machine has is refused before it starts (E_ENVIRONMENT).',
-    'Files: weights.npy float32 [feature, voxel], intercept.npy float32 [voxel], alpha.npy float64 [voxel] (NaN for a voxel that does not vary), cv_score.npy float32 [voxel], cv_scores.npy float32 [alpha, voxel], feature_mean.npy and feature_scale.npy float64 [feature], readout.json (layers, regions, training images, counts).',
+    'Files: weights.npy float32 [feature, voxel], intercept.npy float32 [voxel], alpha.npy float64 [voxel] (NaN for a voxel that does not vary, or that no fold could score: counted in a warning), cv_score.npy float32 [voxel], cv_scores.npy float32 [alpha, voxel], feature_mean.npy and feature_scale.npy float64 [feature], readout.json (layers, regions, training images, counts).',
   ].join('\n\n'),
   params: Type.Object(
     {
@@ -37,7 +37,7 @@ export default defineStage({
       targets: choice(['repeat-mean', 'single-trial'], { default: 'repeat-mean', description: 'responses to fit: one row an image (mean over its repeats) or one row a trial' }),
       standardize: Type.Boolean({ default: true, description: 'divide features by their standard deviation over the training rows' }),
       scale_floor: Type.Number({ minimum: 0, maximum: 1, default: 0, description: 'added to each standard deviation, as a share of their root mean square over all features: keeps features that hardly ever vary from being blown up' }),
-      score: choice(['negative-mse', 'r2', 'correlation'], { default: 'negative-mse', description: 'what is compared between penalties on held-out rows' }),
+      score: choice(['negative-mse', 'r2', 'correlation'], { default: 'negative-mse', description: 'what is compared between penalties on held-out rows, as a mean over folds; r2 and correlation need at least 10 rows in every fold (E_DATA)' }),
       tile: Type.Integer({ minimum: 1, default: 8192, description: 'most voxels in memory at a time; for each tile the solves of every penalty and fold are done again' }),
     },
     { additionalProperties: false },

@@ -15,10 +15,10 @@ const COVER_GRID = 256;
 
 export default defineStage({
   type: 'stimuli.select',
-  version: 1,
+  version: 2,
   summary: 'Selects images that show objects of a kind, with their boxes, from COCO\'s annotations.',
   description: [
-    'Takes the images of one part of the split in which COCO\'s instance annotations have an object of one of `labels`, whose boxes together cover at least `smallest` and less than `largest` of the picture, and draws `count` of them at random (seeded). Boxes are taken from the photograph to NSD\'s square crop by `cropBox` of nsd_stim_info_merged.csv; what lies outside the crop is cut off.',
+    'Takes the images of one part of the split in which COCO\'s instance annotations have an object of one of `labels`, whose boxes together cover at least `smallest` and less than `largest` of the picture, and draws `count` of them at random (seeded). Boxes are taken from the photograph to NSD\'s square crop by `cropBox` of nsd_stim_info_merged.csv; what lies outside the crop is cut off. Images with a crowd of one of `labels` in the crop (`iscrowd: 1`: one box around many objects) are left out and counted.',
     'The annotations are taken along by nsd.source (`annotations: true`): `coco_anns/instances_{train,val}2017.json` under the root, as COCO publishes them. The 80 categories of COCO include `person`, but no faces and no houses; the simulated subject\'s annotations have face, body, house, scene, word and object. The files are read as a stream.',
   ].join('\n\n'),
   params: Type.Object(
@@ -47,7 +47,7 @@ export default defineStage({
       throw new PipelineError('E_DATA', 'the data set comes without annotations', { facts: { expected: absent, found: 'no such file' }, hint: 'Set annotations: true in the nsd.source stage.' });
     }
     const candidates = imagesOf(readStimuli(inputs.stimuli), params.split);
-    const boxes = await boxesOf(nsd.path(STIMULUS_TABLE), COCO_INSTANCES.map((name) => nsd.path(name)), candidates, params.labels);
+    const { boxes, crowded } = await boxesOf(nsd.path(STIMULUS_TABLE), COCO_INSTANCES.map((name) => nsd.path(name)), candidates, params.labels);
     const showing: SelectedImage[] = Array.from(candidates).flatMap((nsdId) => {
       const own = boxes.get(nsdId);
       return own === undefined ? [] : [{ nsdId, boxes: own, covered: coverOf(boxMask(own, COVER_GRID)) }];
@@ -55,7 +55,7 @@ export default defineStage({
     const fitting = showing.filter(({ covered }) => covered >= params.smallest && covered < params.largest);
     if (fitting.length === 0) {
       throw new PipelineError('E_DATA', `no ${params.split} image shows ${params.labels.join(' or ')} of this size`, {
-        facts: { expected: `boxes that cover ${params.smallest} to ${params.largest} of the picture`, found: `${showing.length} of ${candidates.length} images show one at all` },
+        facts: { expected: `boxes that cover ${params.smallest} to ${params.largest} of the picture`, found: `${showing.length} of ${candidates.length} images show one at all, ${crowded.size} more a crowd` },
         hint: 'Widen smallest and largest, or name other labels.',
       });
     }
@@ -67,7 +67,7 @@ export default defineStage({
     const block: ReportBlock = {
       kind: 'metrics', title: `Images that show ${params.labels.join(' or ')}`,
       values: {
-        [`${params.split} images`]: candidates.length, 'of them with a box': showing.length, 'of a fitting size': fitting.length, selected: images.length,
+        [`${params.split} images`]: candidates.length, 'of them left out: a crowd': crowded.size, 'of them with a box': showing.length, 'of a fitting size': fitting.length, selected: images.length,
         'cover, smallest': quantile(covers, 0), 'cover, median': quantile(covers, 1 / 2), 'cover, largest': quantile(covers, 1),
       },
     };

@@ -13,6 +13,7 @@ import { findRoi, voxelWeights } from '../response/functional.js';
 import { objectiveOf } from '../response/objective.js';
 import { BRAIN_BATCH } from '../simulate/brain/build-brain.js';
 import { BRAIN_SIZE } from '../simulate/brain/brain-graph.js';
+import { plantedVoxels } from '../simulate/planted.js';
 import { readTruth } from '../simulate/truth.js';
 import { membersOf } from '../truth-check/true-region.js';
 import { bankFunctional, brainResponseModel } from './brain-response.js';
@@ -50,9 +51,9 @@ export default defineStage({
     }
     const chosen: readonly Explained[] = selected ?? (params.nsd_ids ?? []).map((nsdId) => ({ nsdId, boxes: null }));
 
-    // Regions as they were planted: what the loader keeps beside the planted voxels has no truth.
-    const planted = [objective.roi, ...(objective.minus ?? [])].map((name) => ({ ...findRoi(voxels.rois, name), voxels: membersOf(truth, voxels, name) }));
-    const functional = voxelWeights(planted, truth.index.voxels.length, objective);
+    const planted = plantedVoxels(truth, voxels);
+    const regions = [objective.roi, ...(objective.minus ?? [])].map((name) => ({ ...findRoi(voxels.rois, name), voxels: membersOf(planted, voxels, name) }));
+    const functional = voxelWeights(regions, truth.index.voxels.length, objective);
     const { template, intercept } = bankFunctional(truth, functional);
 
     const program = await services.tensor.compile(brainResponseModel(truth.brain(), template), { label: 'attribution of the true brain' });

@@ -1,16 +1,18 @@
 /** What the known brain says about attribution maps: whether they lie on what the area answers to, and whether the brain's own maps look like them. */
+import { isDeepStrictEqual } from 'node:util';
+import { PipelineError } from '../../core/errors.js';
 import type { ReportBlock } from '../../core/report-block.js';
 import type { ArtifactReader } from '../../engine/stage.js';
 import { NpyFile } from '../../formats/npy.js';
 import { finiteOrNull, median } from '../../math/statistics.js';
 import { pearsonColumns } from '../../math/statistics-correlation.js';
-import { ATTRIBUTION_MAPS, readAttributions, type Control, type InsideBoxes } from '../artifacts/attributions.js';
-import type { Voxels } from '../artifacts/voxels.js';
+import { ATTRIBUTION_MAPS, readAttributions, type AttributionsFile, type Control, type InsideBoxes } from '../artifacts/attributions.js';
 import { boxMask, sharesInside } from '../attribute/localisation.js';
 import { displayMap } from '../attribute/overlay.js';
 import { INSIDE_BAR, summarizeCompleteness, summarizeInside, type InsideSummary } from '../attribute/summary.js';
+import { objectiveText, type Objective } from '../response/objective.js';
 import type { Truth } from '../simulate/truth.js';
-import { areaOf, membersOf } from './true-region.js';
+import { areaOf } from './true-region.js';
 
 /** what a stranger would call a hit: the box labels of each area. Early voxels answer to contours anywhere. */
 const LABELS_OF_AREA: Readonly<Record<string, readonly string[]>> = { face: ['face'], body: ['body'], place: ['house', 'scene'], word: ['word'], early: [] };
@@ -28,22 +30,28 @@ export interface AttributionCheck {
   readonly completeness: ReturnType<typeof summarizeCompleteness>;
   /** median correlation with the true brain's own maps; null without a reference */
   readonly agreement: number | null;
+  /** images that it is a median of: a map without variation has no correlation */
+  readonly agreementImages: number;
 }
 
-/** Errors: E_DATA for a region without planted voxels. */
-export function checkAttributions(reader: ArtifactReader, reference: ArtifactReader | undefined, truth: Pick<Truth, 'index' | 'labels'>, voxels: Pick<Voxels, 'rois' | 'position'>, params: { readonly smoothing: number; readonly largest_box: number }): AttributionCheck {
+/**
+ * @param members true voxels of the region that the maps explain
+ * Errors: E_DATA for a reference that the maps cannot be compared with.
+ */
+export function checkAttributions(reader: ArtifactReader, reference: ArtifactReader | undefined, truth: Pick<Truth, 'index' | 'labels'>, members: readonly number[], params: { readonly smoothing: number; readonly largest_box: number }): AttributionCheck {
   const file = readAttributions(reader);
-  const area = areaOf(truth, membersOf(truth, voxels, file.roi));
+  const area = areaOf(truth, members);
   const labels = LABELS_OF_AREA[area] ?? [];
   const maps = new NpyFile(reader.path(ATTRIBUTION_MAPS));
   const own = reference === undefined ? undefined : readAttributions(reference);
   const ownMaps = reference === undefined ? undefined : new NpyFile(reference.path(ATTRIBUTION_MAPS));
   const ownRow = new Map(own?.entries.map((entry) => [entry.nsdId, entry.row]));
+  if (own !== undefined) requireReference(file, own);
   try {
     const images = file.entries.map((entry) => {
       const map = maps.rows(entry.row, 1).data as Float32Array;
       const boxes = (truth.labels.get(entry.nsdId)?.boxes ?? []).filter((box) => labels.includes(box.label));
-      const row = own?.size === file.size ? ownRow.get(entry.nsdId) : undefined;
+      const row = ownRow.get(entry.nsdId);
       const other = row === undefined ? undefined : (ownMaps?.rows(row, 1).data as Float32Array);
       return {
         nsdId: entry.nsdId, response: entry.response,
@@ -56,6 +64,7 @@ export function checkAttributions(reader: ArtifactReader, reference: ArtifactRea
       inside: summarizeInside(images.filter(({ inside }) => inside !== null && inside.covered < params.largest_box)), insideAll: summarizeInside(images),
       completeness: summarizeCompleteness(file.entries, file.tolerance),
       agreement: finiteOrNull(median(images.map(({ agreement }) => agreement ?? NaN))),
+      agreementImages: images.filter(({ agreement }) => agreement !== null).length,
     };
   } finally {
     maps.close();
@@ -63,8 +72,27 @@ export function checkAttributions(reader: ArtifactReader, reference: ArtifactRea
   }
 }
 
+/** Errors: E_DATA unless the reference is the true brain's, of the same question by the same method, and holds every image. Its baseline may be another. */
+function requireReference(file: AttributionsFile, reference: AttributionsFile): void {
+  const refuse = (what: string, expected: string, found: string): never => {
+    throw new PipelineError('E_DATA', `the maps cannot be compared with the reference: ${what}`, { facts: { expected, found }, hint: 'Connect a truth.attribute stage with the objective, the method and the images of the maps.' });
+  };
+  const describe = ({ method, size }: AttributionsFile): string => `${method}, ${size} pixels`;
+  if (reference.of !== 'true brain') refuse('it is not of the true brain', 'maps of the true brain', `maps of a ${reference.of}`);
+  if (!isDeepStrictEqual(objective(file), objective(reference))) refuse('it explains another response', objectiveText(file), objectiveText(reference));
+  if (describe(file) !== describe(reference)) refuse('it was made otherwise', describe(file), describe(reference));
+  const known = new Set(reference.entries.map(({ nsdId }) => nsdId));
+  const missing = file.entries.filter(({ nsdId }) => !known.has(nsdId));
+  if (missing.length > 0) refuse('it lacks images', `all ${file.entries.length} images`, `${missing.length} are missing (first: ${String(missing[0]?.nsdId)})`);
+}
+
+/** What is raised less what is subtracted, in whatever order the latter is listed. */
+function objective({ roi, minus = [], weight = 1 }: Objective): unknown {
+  return { roi, minus: [...minus].sort(), weight: minus.length === 0 ? 0 : weight };
+}
+
 /** For the flat table of truth.check. Names are stable: pipelines state bars on them. */
-export function attributionFigures({ inside, insideAll, completeness, agreement }: AttributionCheck): Readonly<Record<string, number | null>> {
+export function attributionFigures({ inside, insideAll, completeness, agreement, agreementImages }: AttributionCheck): Readonly<Record<string, number | null>> {
   return {
     inside_images: inside.images,
     inside: inside.smoothed,
@@ -80,6 +108,7 @@ export function attributionFigures({ inside, insideAll, completeness, agreement 
     incomplete: completeness.incomplete,
     nodes: completeness.mostNodes,
     true_agreement: agreement,
+    agreement_images: agreementImages,
   };
 }
 
@@ -93,7 +122,7 @@ export function attributionBlocks(check: AttributionCheck): ReportBlock[] {
         'median share of positive less negative (chance 0)': inside.contrast,
         'median share of |image − baseline| (no model)': inside.difference, [`images at or above ${INSIDE_BAR}`]: inside.aboveBar, [`images at or above ${INSIDE_BAR}, raw`]: inside.rawAboveBar,
         'median share, half with the larger response': inside.strongerHalf, 'images with a box of any size': insideAll.images, 'median share, any size': insideAll.smoothed,
-        'largest completeness gap': check.completeness.largest, 'images not complete': check.completeness.incomplete, 'median correlation with the true brain\'s maps': check.agreement,
+        'largest completeness gap': check.completeness.largest, 'images not complete': check.completeness.incomplete, 'median correlation with the true brain\'s maps': check.agreement, 'images of that median': check.agreementImages,
       },
     },
   ];

@@ -1,17 +1,12 @@
 /** Which planted voxels a region of the loaded data holds: the one bridge between what an experiment names and what is known. */
-import { PipelineError } from '../../core/errors.js';
 import type { Voxels } from '../artifacts/voxels.js';
 import { findRoi } from '../response/functional.js';
+import type { Planted } from '../simulate/planted.js';
 import type { Truth } from '../simulate/truth.js';
 
-/** True voxels of a region, matched by their place in the volume: the loader has its own numbering. */
-export function membersOf(truth: Pick<Truth, 'index'>, voxels: Pick<Voxels, 'rois' | 'position'>, name: string): number[] {
-  const at = new Map(truth.index.voxels.map((voxel, v) => [voxel.position.join(), v]));
-  const members = findRoi(voxels.rois, name).voxels.flatMap((voxel) => at.get(Array.from(voxels.position.subarray(voxel * 3, voxel * 3 + 3)).join()) ?? []);
-  if (members.length === 0) {
-    throw new PipelineError('E_DATA', `region "${name}" holds no planted voxel`, { hint: 'Choose a region of the simulated subject: floc-faces, floc-bodies, floc-places, floc-words or prf-visualrois.' });
-  }
-  return members;
+/** True voxels of a region; the loader has its own numbering. Errors: E_DATA for a region that is not there, or has no voxels (`findRoi`). */
+export function membersOf(planted: Pick<Planted, 'numbers'>, voxels: Pick<Voxels, 'rois'>, name: string): number[] {
+  return findRoi(voxels.rois, name).voxels.map((voxel) => planted.numbers[voxel] as number);
 }
 
 /** The area that most of the voxels belong to. */

@@ -265,4 +265,35 @@ describe('cross-validated ridge refuses', () => {
     for (let i = 0; i < 40; i += 1) for (let j = 0; j < 10; j += 1) twin[i * 10 + j] = good.x.data[i * 10] as number;
     expect(await run({ x: tensor('float32', [40, 10], twin), alphas: [1e-17] })).toContain('not positive definite');
   });
+
+  it('refuses folds of fewer than ten rows for scores that are ratios of variances, and takes them for squared errors', async () => {
+    const { x, y } = planted(40, 5, [0.5], 'few rows');
+    const of = (rows: number): Int32Array => Int32Array.from({ length: 40 }, (_, i) => Math.floor(i / rows));
+    for (const score of ['r2', 'correlation'] as const) {
+      for (const rows of [1, 2, 9]) {
+        expect(await codeOf(() => crossValidatedRidge(service, x, y, { alphas: ALPHAS, folds: of(rows), score }))).toMatch(new RegExp(`^E_DATA folds are too small to be scored by ${score} .*"found":"${rows === 9 ? 4 : rows} in the smallest"`));
+      }
+      expect([...(await crossValidatedRidge(service, x, y, { alphas: ALPHAS, folds: of(10), score })).alpha]).not.toContain(NaN);
+    }
+    const one = await crossValidatedRidge(service, x, y, { alphas: ALPHAS, folds: of(1) });
+    expect([...one.alpha]).not.toContain(NaN);
+    expect(one.weights.some((w) => w !== 0)).toBe(true);
+  });
+
+  it('counts targets that vary but have no score, and refuses when there are no others', async () => {
+    // Target 1 differs between the folds and not within them: its held-out rows never vary.
+    const { x, y } = planted(40, 5, [0.5, 0.5], 'unscored');
+    const folds = Int32Array.from({ length: 40 }, (_, i) => i % 2);
+    const blocks = tensor('float32', [40, 2], y.data.map((value, at) => (at % 2 === 1 ? Math.floor(at / 2) % 2 : value)));
+    const fit = await crossValidatedRidge(service, x, blocks, { alphas: ALPHAS, folds, score: 'correlation' });
+    expect(fit).toMatchObject({ unscoredTargets: 1, constantTargets: 0 });
+    expect(fit.alpha[0]).not.toBeNaN();
+    expect(fit.alpha[1]).toBeNaN();
+    expect(fit.intercept[1]).toBeCloseTo(0.5, 6);
+    const alone = tensor('float32', [40, 1], Float32Array.from({ length: 40 }, (_, i) => i % 2));
+    expect(await codeOf(() => crossValidatedRidge(service, x, alone, { alphas: ALPHAS, folds, score: 'correlation' }))).toMatch(/^E_DATA no penalty can be chosen by correlation .*all 1 targets that vary/);
+    // Features that do not vary predict the mean: no correlation, for any target.
+    const flat = tensor('float32', [40, 2], new Float32Array(80).fill(1));
+    expect(await codeOf(() => crossValidatedRidge(service, flat, y, { alphas: ALPHAS, folds, score: 'correlation' }))).toMatch(/^E_DATA no penalty can be chosen/);
+  });
 });

@@ -73,13 +73,17 @@ describe('dream', () => {
   });
 
   it('under a window follows another gradient, and still reports the whole objective', async () => {
-    const narrow = await ascend({ images: 1, window: 0.1 });
+    const narrow = await ascend({ images: 1, window: 0.125 });
     const none = await ascend({ images: 1 });
     expect(pictures(narrow)).not.toEqual(pictures(none));
     const [entry] = readDreams(narrow.output).entries;
     const { naturalMax, naturalMean } = readDreams(none.output).entries[0] as DreamEntry;
     expect(entry).toMatchObject({ naturalMax, naturalMean });
     expect(entry?.response).toBeLessThan(readDreams(none.output).entries[0]?.response ?? NaN);
+  });
+
+  it('refuses a window narrower than half a cell of the coarsest map', async () => {
+    await expect(ascend({ images: 1, window: 0.1 })).rejects.toMatchObject({ code: 'E_OUT_OF_RANGE', message: 'a window of 0.1 is too narrow for layer "conv"' });
   });
 
   it('keeps the candidates with the largest predicted response, in the order of their starting points', async () => {

@@ -2,6 +2,7 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Value } from '@sinclair/typebox/value';
 import { afterAll, describe, expect, it } from 'vitest';
 import { PipelineError } from '../../../src/core/errors.js';
 import { tensor } from '../../../src/core/tensor.js';
@@ -135,6 +136,16 @@ describe('features.gabor', () => {
     };
     expect(await refusal({ wavelengths: [], pixels: 0 })).toBe('no control feature was asked for');
     expect(await refusal({ wavelengths: [64] })).toBe('a wavelength of 64 pixels does not fit images of 32 pixels');
+  });
+
+  it('refuses wavelengths whose filters vanish on the pixel grid, and no other', () => {
+    const gone = expect.objectContaining({ code: 'E_OUT_OF_RANGE', message: 'a wavelength of 2 pixels leaves nothing of a filter on the pixel grid' }) as Error;
+    for (const orientations of [1, 2, 8]) expect(() => filterBank(2, orientations)).toThrow(gone);
+    for (const wavelength of [3, 3.5, 4, 7.9]) {
+      for (const orientations of [1, 2, 3, 8, 64]) expect(filterBank(wavelength, orientations).weights.every(Number.isFinite)).toBe(true);
+    }
+    expect(Value.Check(definition.params, { ...params, wavelengths: [2.9] })).toBe(false);
+    expect(Value.Check(definition.params, { ...params, wavelengths: [3] })).toBe(true);
   });
 
   it('keeps maps that are smaller than the grid at their own size', () => {

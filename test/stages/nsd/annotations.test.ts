@@ -31,9 +31,9 @@ describe('boxInCrop', () => {
 });
 
 describe('parseCropBox', () => {
-  it('reads NSD\'s order top, bottom, left, right and nothing else', () => {
+  it('reads NSD\'s order top, bottom, left, right and nothing else, nor a crop that leaves nothing', () => {
     expect(parseCropBox('(0, 0, 0.1671875, 0.1671875)')).toEqual({ top: 0, bottom: 0, left: 0.1671875, right: 0.1671875 });
-    for (const text of ['', '0, 0, 0, 0', '(0, 0, 0)', '(0, 0, 0, x)', '(0, 0, 0, 1)', '(0, 0, -0.1, 0)']) expect(parseCropBox(text)).toBeUndefined();
+    for (const text of ['', '0, 0, 0, 0', '(0, 0, 0)', '(0, 0, 0, x)', '(0, 0, 0, 1)', '(0, 0, -0.1, 0)', '(0.5, 0.5, 0, 0)', '(0, 0, 0.3, 0.8)']) expect(parseCropBox(text)).toBeUndefined();
   });
 });
 
@@ -46,7 +46,8 @@ describe('boxesOf', () => {
   const paths = (['train2017', 'val2017'] as const).map((split) => write(`${split}.json`, JSON.stringify(cocoAnnotations(stimuli, coco, split).instances)));
 
   it('gives back the boxes that the simulator wrote, to the hundredth of a pixel of the photograph', async () => {
-    const found = await boxesOf(table, paths, nsdIds, ['face', 'body']);
+    const { boxes: found, crowded } = await boxesOf(table, paths, nsdIds, ['face', 'body']);
+    expect(crowded.size).toBe(0);
     let boxes = 0;
     for (const { nsdId, boxes: drawn } of stimuli) {
       const wanted = drawn.filter(({ label, x0, x1, y0, y1 }) => (label === 'face' || label === 'body') && x1 > x0 && y1 > y0);
@@ -68,5 +69,20 @@ describe('boxesOf', () => {
     await expect(boxesOf(write('bad.csv', 'nsdId,cocoId,cropBox\n7,1,none\n'), paths, nsdIds, ['face'])).rejects.toMatchObject({ code: 'E_FORMAT', message: /crop of image 7/ });
     const bad = write('bad.json', JSON.stringify({ images: [{ id: 5, width: 4, height: 4 }], categories: [{ id: 1, name: 'face' }], annotations: [{ image_id: 5, category_id: 1, bbox: [0, 0, null, 1] }] }));
     await expect(boxesOf(write('one.csv', 'nsdId,cocoId,cropBox\n7,5,"(0, 0, 0, 0)"\n'), [bad], Int32Array.of(7), ['face'])).rejects.toMatchObject({ code: 'E_FORMAT', message: /annotation of photograph 5/ });
+  });
+
+  it('takes no box of a crowd, and leaves out images with a crowd of a wanted category inside the crop', async () => {
+    const own = write('crowds.csv', ['nsdId,cocoId,cropBox', '1,11,"(0, 0, 0, 0)"', '2,12,"(0, 0, 0, 0)"', '3,13,"(0, 0, 0.5, 0)"', '4,14,"(0, 0, 0, 0)"'].join('\n'));
+    const object = (image: number, bbox: number[], category = 1, iscrowd = 0): object => ({ image_id: image, category_id: category, bbox, iscrowd });
+    const annotations = [
+      object(11, [0, 0, 5, 5]), object(11, [0, 0, 10, 10], 1, 1), // a crowd of what is wanted
+      object(12, [0, 0, 5, 5]), object(12, [0, 0, 10, 10], 2, 1), // a crowd of something else
+      object(13, [5, 0, 5, 10]), object(13, [0, 0, 4, 10], 1, 1), // a crowd that was cropped away
+      object(14, [0, 0, 10, 10], 1, 1), // a crowd alone
+    ];
+    const instances = write('crowds.json', JSON.stringify({ images: [11, 12, 13, 14].map((id) => ({ id, width: 10, height: 10 })), categories: [{ id: 1, name: 'face' }, { id: 2, name: 'dog' }], annotations }));
+    const { boxes, crowded } = await boxesOf(own, [instances], Int32Array.of(1, 2, 3, 4), ['face']);
+    expect([...boxes].map(([nsdId, list]) => [nsdId, list.length])).toEqual([[2, 1], [3, 1]]);
+    expect([...crowded].sort()).toEqual([1, 4]);
   });
 });

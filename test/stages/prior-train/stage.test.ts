@@ -10,7 +10,7 @@ import { createOnnxRuntimeService } from '../../../src/runtime/onnxruntime-servi
 import { readPrior } from '../../../src/stages/artifacts/prior.js';
 import priorTrain from '../../../src/stages/prior-train/stage.js';
 import { NoisyBatches, TARGETS } from '../../../src/stages/prior-train/noisy-batches.js';
-import type { Pictures } from '../../../src/stages/prior-train/pictures.js';
+import { requireRoom, type Pictures } from '../../../src/stages/prior-train/pictures.js';
 import { runOn, type Ran } from '../readout-ridge/encoding-rig.js';
 import { writeTinyModel } from '../response/tiny-model.js';
 
@@ -78,6 +78,16 @@ describe('prior.train', () => {
     await expect(trainOn({ images: pictures, stimuli: pictures })).rejects.toMatchObject({ code: 'E_DATA', message: 'pictures come from one place' });
     await expect(trainOn({ images: pictures }, { size: 64 })).rejects.toMatchObject({ code: 'E_DATA', message: 'the pictures do not have the size of the prior' });
     await expect(trainOn({ images: pictures }, { lowest_noise: 1 })).rejects.toMatchObject({ code: 'E_DATA', message: 'the strongest noise is not stronger than the weakest' });
+  });
+});
+
+describe('the memory of pictures', () => {
+  it('is refused beforehand when it takes more than half of what there is, with the number that fits', () => {
+    expect(() => { requireRoom(10_000, 512, 16e9); }).not.toThrow();
+    expect(() => { requireRoom(10_000, 512, 8e9); }).toThrow(expect.objectContaining({
+      code: 'E_ENVIRONMENT', message: '10000 pictures of 512 pixels do not fit into the memory of this machine',
+      facts: { expected: 'at most 4.00 GB, half of the memory: training needs the rest', found: '7.86 GB' }, hint: 'Lower pictures to 5086 or less, or lower size.',
+    }) as Error);
   });
 });
 

@@ -96,8 +96,17 @@ describe('readout.ridge', () => {
   it('warns when more than 5 % of the voxels choose an end of the grid', async () => {
     const run = await fit(PROBLEM, { alphas: [1e6, 1e7, 1e8] });
     expect(run.warnings.some((text) => /8 of 9 voxels chose the smallest alpha \(1.00e\+6\)/.test(text))).toBe(true);
-    const counted = { edgeCount: { lowest: 5, highest: 6 }, alphas: Float64Array.of(1, 10, 100), constantTargets: 0 } as unknown as RidgeFit;
+    const counted = { edgeCount: { lowest: 5, highest: 6 }, alphas: Float64Array.of(1, 10, 100), constantTargets: 0, unscoredTargets: 0 } as unknown as RidgeFit;
     expect(fitWarnings(counted, 100)).toEqual(['6 of 100 voxels chose the largest alpha (100): the best one may lie outside the grid.']);
+  });
+
+  it('warns of voxels that vary and that no fold could score', () => {
+    const counted = { edgeCount: { lowest: 0, highest: 0 }, alphas: Float64Array.of(1, 10), constantTargets: 0, unscoredTargets: 3 } as unknown as RidgeFit;
+    expect(fitWarnings(counted, 100)).toEqual(['3 voxels vary and have no score in any fold: no penalty was chosen, their weights are 0 and alpha is NaN.']);
+  });
+
+  it('refuses folds too small for a correlation', async () => {
+    await expect(fit(PROBLEM, { folds: 8, score: 'correlation' })).rejects.toMatchObject({ code: 'E_DATA', message: 'folds are too small to be scored by correlation' });
   });
 
   it('refuses a split in which an image is both training and test image', async () => {

@@ -66,4 +66,13 @@ describe('stimuli.select', () => {
     await expect(select({ labels: ['cat'] })).rejects.toMatchObject({ code: 'E_DATA', facts: { expected: 'face, dog' } });
     await expect(select({}, 'bare')).rejects.toMatchObject({ code: 'E_DATA', message: 'the data set comes without annotations' });
   });
+
+  it('leaves out images with a crowd, and counts them', async () => {
+    write(`crowd/${STIMULUS_TABLE}`, `nsdId,cocoId,cropBox\n${images.map((i) => `${i},${100 + i},"(0, 0, 0.25, 0.25)"`).join('\n')}\n`);
+    write(`crowd/${train}`, instances(images.filter((i) => i % 2 === 1), [{ image_id: 103, category_id: 1, bbox: [0, 0, 20, 10], iscrowd: 1 }]));
+    write(`crowd/${validation}`, instances(images.filter((i) => i % 2 === 0)));
+    const { output } = await select({ largest: 1, count: 6 }, 'crowd');
+    expect(readImageSelection(output).images.map(({ nsdId }) => nsdId)).toEqual([2, 4, 5, 6, 7, 8]);
+    expect(output.json<{ values: object }[]>('report.json')[0]?.values).toMatchObject({ 'of them left out: a crowd': 1, 'of them with a box': 6 });
+  });
 });

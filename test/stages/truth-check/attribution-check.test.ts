@@ -8,6 +8,7 @@ import { writeNpy } from '../../../src/formats/npy.js';
 import { ATTRIBUTION_MAPS, type AttributionEntry, type AttributionsFile } from '../../../src/stages/artifacts/attributions.js';
 import type { Truth, TruthVoxel } from '../../../src/stages/simulate/truth.js';
 import { attributionBlocks, attributionFigures, checkAttributions } from '../../../src/stages/truth-check/attribution-check.js';
+import { membersOf } from '../../../src/stages/truth-check/true-region.js';
 import { readerOf } from '../readout-ridge/encoding-rig.js';
 
 const root = mkdtempSync(join(tmpdir(), 'attribution-check-'));
@@ -38,17 +39,14 @@ const truth: Pick<Truth, 'index' | 'labels'> = {
     [3, { category: 2, boxes: [{ label: 'house', ...corner }] }],
   ]),
 };
-const voxels = {
-  rois: [{ set: 'faces', label: null, name: 'faces', voxels: [0, 1] }, { set: 'empty', label: null, name: 'empty', voxels: [1] }],
-  // the second voxel of the loaded data was not planted
-  position: Int32Array.of(5, 0, 0, 9, 9, 9),
-};
+/** true voxels of the region that the maps explain */
+const MEMBERS = [0];
 const PARAMS = { smoothing: 0, largest_box: 0.25 };
 const peak = (at: number, elsewhere = 0): number[] => Array.from({ length: PLANE }, (_, p) => (p === at ? 3 : p === 15 ? elsewhere : 0));
 
 describe('the check of attributions', () => {
   it('takes boxes of what the area responds to, and keeps large boxes out of the figure for small ones', () => {
-    const check = checkAttributions(attributions('plain', { 1: peak(0, 1), 2: peak(0), 3: peak(0) }), undefined, truth, voxels, PARAMS);
+    const check = checkAttributions(attributions('plain', { 1: peak(0, 1), 2: peak(0), 3: peak(0) }), undefined, truth, MEMBERS, PARAMS);
     expect(check.area).toBe('face');
     expect(check.inside).toMatchObject({ images: 1, smoothed: 0.75, raw: 0.75, chance: 0.125, aboveBar: 1 });
     expect(check.insideAll).toMatchObject({ images: 2, smoothed: 0.875 });
@@ -56,23 +54,52 @@ describe('the check of attributions', () => {
     expect(attributionFigures(check)).toMatchObject({ inside: 0.75, inside_chance: 0.125, completeness_gap: 0.003, incomplete: 0, true_agreement: null });
   });
 
-  it('correlates each map with the reference\'s map of the same image, in any order', () => {
-    const own = attributions('own', { 1: peak(0, 1), 2: peak(5), 3: peak(7) });
-    const other = attributions('other', { 3: peak(7), 1: peak(0, 1).map((x) => -2 * x) });
-    const check = checkAttributions(own, other, truth, voxels, PARAMS);
-    const [first, second, third] = check.images.map(({ agreement }) => agreement);
+  it('correlates each map with the reference\'s map of the same image, in any order, and counts the images where that is defined', () => {
+    const own = attributions('own', { 1: peak(0, 1), 2: peak(5), 3: peak(7), 4: [] });
+    const other = attributions('other', { 3: peak(7), 1: peak(0, 1).map((x) => -2 * x), 4: peak(2), 2: peak(5), 9: peak(1) }, { of: 'true brain', baseline: 'mean' });
+    const check = checkAttributions(own, other, truth, MEMBERS, PARAMS);
+    const [first, second, third, flat] = check.images.map(({ agreement }) => agreement);
     expect(first).toBeCloseTo(-1, 6);
-    expect(second).toBeNull();
+    expect(second).toBeCloseTo(1, 6);
     expect(third).toBeCloseTo(1, 6);
-    expect(check.agreement).toBeCloseTo(0, 6);
+    expect(flat).toBeNull();
+    expect(check.agreement).toBeCloseTo(1, 6);
+    expect(attributionFigures(check)).toMatchObject({ agreement_images: 3 });
+  });
+
+  const references: readonly [string, Partial<AttributionsFile>, RegExp][] = [
+    ['of a model', { of: 'model' }, /not of the true brain/],
+    ['of another region', { roi: 'words' }, /another response/],
+    ['with something subtracted', { minus: ['places'], weight: 1 }, /another response/],
+    ['by another method', { method: 'gradient' }, /made otherwise/],
+    ['of another size', { size: 8 }, /made otherwise/],
+  ];
+  references.forEach(([what, more, message], i) => {
+    it(`refuses a reference ${what}`, () => {
+      const other = attributions(`reference-${i}`, { 1: peak(0) }, { of: 'true brain', ...more });
+      expect(() => checkAttributions(attributions(`compared-${i}`, { 1: peak(0) }), other, truth, MEMBERS, PARAMS)).toThrow(expect.objectContaining({ code: 'E_DATA', message: expect.stringMatching(message) as string }) as Error);
+    });
+  });
+
+  it('refuses a reference that lacks images, and takes the regions to subtract in any order', () => {
+    const own = attributions('many', { 1: peak(0), 2: peak(1), 3: peak(2) }, { minus: ['a', 'b'] });
+    const part = attributions('part', { 2: peak(1) }, { of: 'true brain', minus: ['b', 'a'], weight: 1 });
+    expect(() => checkAttributions(own, part, truth, MEMBERS, PARAMS)).toThrow(expect.objectContaining({ code: 'E_DATA', facts: { expected: 'all 3 images', found: '2 are missing (first: 1)' } }) as Error);
+    const whole = attributions('whole', { 1: peak(0), 2: peak(1), 3: peak(2) }, { of: 'true brain', minus: ['b', 'a'], weight: 1 });
+    expect(checkAttributions(own, whole, truth, MEMBERS, PARAMS).agreementImages).toBe(3);
   });
 
   it('marks the figures of a control', () => {
-    const check = checkAttributions(attributions('control', { 1: peak(0) }, { control: 'shuffled-readout' }), undefined, truth, voxels, PARAMS);
+    const check = checkAttributions(attributions('control', { 1: peak(0) }, { control: 'shuffled-readout' }), undefined, truth, MEMBERS, PARAMS);
     expect(attributionBlocks(check)[0]).toMatchObject({ title: expect.stringContaining('CONTROL') });
   });
+});
 
-  it('refuses a region without planted voxels', () => {
-    expect(() => checkAttributions(attributions('nowhere', { 1: peak(0) }, { roi: 'empty' }), undefined, truth, voxels, PARAMS)).toThrow(/region "empty" holds no planted voxel/);
+describe('membersOf', () => {
+  const rois = [{ set: 'faces', label: null, name: 'faces', voxels: [0, 2] }, { set: 'empty', label: null, name: 'empty', voxels: [] }];
+
+  it('names the planted voxels of a region, and refuses one without voxels', () => {
+    expect(membersOf({ numbers: Int32Array.of(7, 8, 9) }, { rois }, 'faces')).toEqual([7, 9]);
+    expect(() => membersOf({ numbers: Int32Array.of(7, 8, 9) }, { rois }, 'empty')).toThrow(/region "empty" holds no voxel/);
   });
 });

@@ -1,12 +1,14 @@
 /** The encoding problem of readout-ridge with the truth behind it, as a simulated subject would have it. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { tensor } from '../../../src/core/tensor.js';
 import type { ArtifactWriter } from '../../../src/engine/stage.js';
-import { readNpy } from '../../../src/formats/npy.js';
-import { VOXEL_FILES } from '../../../src/stages/artifacts/voxels.js';
+import { readNpy, writeNpy } from '../../../src/formats/npy.js';
+import { readVoxels, VOXEL_FILES } from '../../../src/stages/artifacts/voxels.js';
 import { BANK_SIZE } from '../../../src/stages/simulate/brain/brain-graph.js';
-import { writeTruth } from '../../../src/stages/simulate/truth.js';
-import { writeProblem, type Problem } from '../readout-ridge/encoding-rig.js';
+import { sessionGains, subjectSeed, voxelBetas } from '../../../src/stages/simulate/tree/betas.js';
+import { readTruth, writeTruth, type Truth } from '../../../src/stages/simulate/truth.js';
+import { readerOf, writeProblem, type Problem } from '../readout-ridge/encoding-rig.js';
 
 /** The noiseless responses of the very same problem, as the truth of a simulated subject whose voxels are numbered backwards. */
 export function writeProblemWithTruth(base: string, problem: Problem, noise = true): Record<string, string> {
@@ -29,5 +31,23 @@ export function writeProblemWithTruth(base: string, problem: Problem, noise = tr
     brain: new Uint8Array(1), weights: new Float32Array(BANK_SIZE * voxels), moments: { mean: new Float64Array(voxels), sd: new Float64Array(voxels).fill(1) }, bank: new Float32Array(images * BANK_SIZE),
     signals: Float32Array.from({ length: images * voxels }, (_, i) => signals[i - (i % voxels) + backwards(i % voxels)] as number), nsdIds: Int32Array.from({ length: images }, (_, i) => 10 * (i + 1)), labels: new Map(),
   });
+  writeSimulatedTrials(join(base, 'voxels'), readTruth(readerOf(folder)));
   return Object.fromEntries(['truth', 'features', 'voxels', 'stimuli'].map((name) => [name, join(base, name)]));
+}
+
+/** The one session's trials as nsd.simulate would have recorded them: what tells that truth and voxels are of one brain. Means are left alone. */
+function writeSimulatedTrials(folder: string, truth: Truth): void {
+  const { grid, position, trials, voxelCount } = readVoxels(readerOf(folder));
+  const { index } = truth;
+  const seed = subjectSeed(index.seed, index.subject);
+  const rows = trials.nsdIds.map((nsdId) => truth.nsdIds.indexOf(nsdId));
+  const model = { seed, trialsPerSession: rows.length, trialRows: rows, signals: truth.signals(), gains: sessionGains(seed, 1), noise: Float32Array.from(index.voxels, ({ ncsnr }) => (index.noise ? 1 / ncsnr : 0)) };
+  const out = new Float32Array(rows.length * voxelCount);
+  for (let v = 0; v < voxelCount; v += 1) {
+    const [x, y, z] = position.subarray(3 * v) as unknown as [number, number, number];
+    const betas = new Int16Array(rows.length);
+    voxelBetas(model, x + grid[0] * (y + grid[1] * z), index.voxels.findIndex((voxel) => voxel.position.join() === [x, y, z].join()), 0, betas);
+    betas.forEach((beta, t) => { out[t * voxelCount + v] = (beta - 400) / 300; });
+  }
+  writeNpy(join(folder, VOXEL_FILES.trials), tensor('float32', [rows.length, voxelCount], out));
 }

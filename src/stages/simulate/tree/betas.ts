@@ -40,6 +40,11 @@ export interface BetaModel {
   readonly gains: Float64Array;
 }
 
+/** From which everything that is drawn for a subject comes, but its stimuli. */
+export function subjectSeed(seed: number, subject: number): string {
+  return `simulated subject/1/${seed}/${subject}`;
+}
+
 /** Gains near 1, one a session. */
 export function sessionGains(seed: string, sessions: number): Float64Array {
   const random = new Random(`${seed}/gains`);
@@ -52,7 +57,7 @@ export function brainPositions(anatomy: Anatomy): Int32Array {
 }
 
 /** @shape int16 [trialsPerSession] into `out`; `planted` is the voxel's number, −1 for a silent one */
-export function voxelBetas(model: BetaModel, position: number, planted: number, session: number, out: Int16Array): void {
+export function voxelBetas(model: Omit<BetaModel, 'anatomy'>, position: number, planted: number, session: number, out: Int16Array): void {
   const voxel = new Random(`${model.seed}/betas/${position}`);
   const baseline = voxel.uniform(...BASELINE);
   const amplitude = voxel.uniform(...AMPLITUDE);
