@@ -300,14 +300,14 @@ describe('two stages with the same key', () => {
     expect(rig.runs('w')).toBe(1);
   });
 
-  test('each try when the first fails, and without a store', async () => {
+  test('each try when the first fails; without a store the second still takes what the first made', async () => {
     await using rig = PipelineRig.create();
     rig.pipeline(TWINS);
     rig.want('fail-w');
     expect(rig.words((await rig.run({ keepGoing: true })).summary)).toEqual({ one: 'failed', two: 'failed' });
     expect(Object.values(rig.words((await rig.run()).summary)).sort()).toEqual(['blocked', 'failed']);
     rig.release('fail-w');
-    expect(rig.words((await rig.run({ mode: 'off' })).summary)).toEqual({ one: 'ran', two: 'ran' });
+    expect(Object.values(rig.words((await rig.run({ mode: 'off' })).summary)).sort()).toEqual(['ran', 'restored']);
   });
 });
 
