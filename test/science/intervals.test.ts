@@ -184,6 +184,37 @@ describe('the paired difference of two models', () => {
     expect(shorter / dataSets).toBeGreaterThan(0.95);
   });
 
+  it('of medians of r² over voxels, as claims of compare.scores are held, is cautious where nothing is and finds a model with three times the errors, for skewed scores too', async () => {
+    const [images, voxels, replicates] = [150, 40, 300];
+    const draws = SCALE;
+    const random = new Random('paired medians');
+    const skewed = (from: Random): number => 0.8 * from.uniform(0, 1) ** 4;
+    for (const [name, correlation, errors] of [['uniform', uniform(0.1, 0.7), 0.5], ['skewed', skewed, 0.5], ['uniform', uniform(0.1, 0.7), 1.5]] as const) {
+      let [above, found] = [0, 0];
+      for (let draw = 0; draw < draws; draw += 1) {
+        const { predicted, measured, columns } = simulateScores(random, { images, dataSets: A_DRAW, voxels, correlation });
+        const counts = resampleCounts(random, images, replicates);
+        const scored = async (x: Float32Array) => ({ r: pearsonColumns(x, measured, columns), drawn: await bootstrapCorrelations(service, x, measured, images, columns, counts) });
+        const [a, b] = [await scored(predicted.map((value) => value + 0.5 * random.normal())), await scored(predicted.map((value) => value + errors * random.normal()))];
+        for (let d = 0; d < A_DRAW; d += 1) {
+          const squares = (r: ArrayLike<number>, row: number): number => median(signedSquares(Float64Array.from({ length: voxels }, (_, v) => r[row * columns + d * voxels + v] as number)));
+          const [drawnA, drawnB] = [a, b].map(({ drawn }) => Float64Array.from({ length: replicates }, (_, k) => squares(drawn, k))) as [Float64Array, Float64Array];
+          const { low, p } = pairedDifference(squares(a.r, 0), squares(b.r, 0), drawnA, drawnB, 0.95);
+          if (low > 0) above += 1;
+          if (p <= 0.05) found += 1;
+        }
+      }
+      const dataSets = draws * A_DRAW;
+      say(`paired difference of medians of r², ${name} scores, errors 0.5 and ${errors}: interval above 0 in ${((100 * above) / dataSets).toFixed(1)} %, p ≤ 0.05 in ${((100 * found) / dataSets).toFixed(1)} % of ${dataSets}`);
+      if (errors !== 0.5) {
+        expect(above / dataSets).toBeGreaterThan(0.9);
+        continue;
+      }
+      expect(above / dataSets, name).toBeLessThanOrEqual(binomialBounds(dataSets, 0.0375)[1]);
+      expect(found / dataSets, name).toBeLessThanOrEqual(binomialBounds(dataSets, 0.075)[1]);
+    }
+  });
+
   it('is undefined for undefined scores and refused for replicates that are not paired', () => {
     expect(pairedDifference(NaN, 1, [1, 2], [1, 2], 0.95)).toEqual({ difference: NaN, low: NaN, high: NaN, p: NaN });
     expect(pairedDifference(3, 1, [3, NaN, 4], [1, 1, 3], 0.95)).toMatchObject({ difference: 2, p: 2 / 3 });

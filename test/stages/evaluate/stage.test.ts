@@ -9,6 +9,7 @@ import { readNpy, writeNpy } from '../../../src/formats/npy.js';
 import { percentileInterval } from '../../../src/math/bootstrap.js';
 import { pearsonColumns } from '../../../src/math/statistics-correlation.js';
 import { createOnnxRuntimeService } from '../../../src/runtime/onnxruntime-service.js';
+import compare from '../../../src/stages/compare-scores/stage.js';
 import evaluate from '../../../src/stages/evaluate/stage.js';
 import { evaluationBytes, requireEvaluationMemory } from '../../../src/stages/evaluate/memory.js';
 import { roisDrawn } from '../../../src/stages/evaluate/report.js';
@@ -202,7 +203,7 @@ describe('evaluate', () => {
     expect(one.output.files.map((file) => file.name)).toEqual(['noise-ceiling.svg', 'prediction_images.npy', 'predictions.npy', 'region_replicates.npy', 'report.json', 'rois.csv', 'scores.json', 'scores.svg', 'voxels.csv']);
   });
 
-  it('scores shuffled training responses at about 0', async () => {
+  it('scores shuffled training responses at about 0, significantly below intact ones in a comparison', async () => {
     const problem: Problem = { ...PROBLEM, seed: 'shuffled' };
     const base = join(root, 'shuffled');
     writeProblem(base, problem);
@@ -213,11 +214,26 @@ describe('evaluate', () => {
     writeNpy(join(base, 'voxels', 'means.npy'), means);
     const inputs = { features: join(base, 'features'), voxels: join(base, 'voxels'), stimuli: join(base, 'stimuli') };
     await runOn(ridge as unknown as StageDefinition, {}, inputs, join(base, 'readout'), service);
-    const { scores } = await score({ ...inputs, readout: join(base, 'readout') });
+    const chance = await score({ ...inputs, readout: join(base, 'readout') });
+    const { scores } = chance;
     // 120 images: a single r scatters by 0.09, and voxels that share 12 features do not average it out
     expect(Math.abs(region(scores.repeatMean, 'all voxels').r.median)).toBeLessThan(0.2);
     expect(Math.abs(region(scores.repeatMean, 'all voxels').normalised.median)).toBeLessThan(0.05);
     expect(region(scores.repeatMean, 'all voxels').determination).toBeLessThan(0.02);
+
+    // A comparison reads both evaluations and finds the intact fit better on the very same images; the reverse does not hold.
+    const intact = await score(await fitted(problem));
+    const scored = [['intact', intact], ['shuffled', chance]] as const;
+    const definition = { ...compare, run: (context: Parameters<typeof compare.run>[0]) => compare.run({ ...context, inputs: { scores: scored.map(([name, { output }]) => ({ labels: { name }, artifact: output })) } }) };
+    const claims = [['intact', 'shuffled'], ['shuffled', 'intact']].map(([series, rival]) => ({ series, above: [rival], significant: true, regions: ['all voxels', 'left'] }));
+    const compared = await runOn(definition as unknown as StageDefinition, { claims }, {}, join(root, 'compared'), service);
+    const verdicts = compared.output.json<{ claims: { held: boolean; margin: number; differences: { difference: number; low: number; high: number; p: number }[] }[] }>('comparison.json').claims;
+    expect(verdicts.map(({ held }) => held)).toEqual([true, true, false, false]);
+    for (const { margin, differences: [found] } of verdicts.slice(0, 2)) {
+      expect(found?.difference).toBe(margin);
+      expect(found?.low).toBeGreaterThan(0.3);
+      expect(found?.p).toBeCloseTo(2 / 201, 12);
+    }
   });
 
   it('refuses a readout that was fitted on a test image, and inputs that do not belong to it', async () => {
