@@ -1,8 +1,8 @@
 // Refuses dependencies that a laboratory could not install or ship: packages that need an install script, or whose licence is GPL or AGPL.
 import { readFileSync } from 'node:fs';
 
-/** runs fine without its script, which only downloads CUDA files; see .npmrc and docs/decisions/0001 */
-const SCRIPT_NOT_NEEDED = new Set(['onnxruntime-node']);
+/** run fine without their scripts (one downloads CUDA files, the other saves itself a spawn); see .npmrc and docs/decisions/0001 */
+const SCRIPT_NOT_NEEDED = new Set(['onnxruntime-node', 'esbuild']);
 const lock = JSON.parse(readFileSync(new URL('../package-lock.json', import.meta.url), 'utf8'));
 const problems = [];
 for (const [path, entry] of Object.entries(lock.packages)) {

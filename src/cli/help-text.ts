@@ -4,7 +4,7 @@ import { EXIT_CODE_TABLE } from './exit-codes.js';
 import type { Style } from './terminal.js';
 
 const WIDTH = 80;
-const GROUPS: readonly CommandSpec['group'][] = ['Run', 'Look', 'Cache', 'Help'];
+const GROUPS: readonly CommandSpec['group'][] = ['Run', 'Look', 'Cache', 'Project', 'Share', 'Help'];
 const DESCRIPTION = 'Declarative, cached pipelines for neural encoding models of the visual brain.';
 
 const ENVIRONMENT: readonly (readonly [string, string])[] = [
@@ -35,6 +35,7 @@ export function fullHelp(style: Style): string {
   const lines = [DESCRIPTION, '', style.bold('USAGE'), '  pipeline COMMAND [options]', '', style.bold('EXAMPLES')];
   lines.push(...exampleLines(COMMANDS.filter(({ group }) => group === 'Run').map(({ examples }) => examples[0] as readonly [string, string])));
   for (const group of GROUPS) {
+    if (!COMMANDS.some((command) => command.group === group)) continue;
     lines.push('', style.bold(group.toUpperCase()));
     lines.push(...columns(COMMANDS.filter((command) => command.group === group).map(({ name, summary }) => [name, summary])));
   }

@@ -23,6 +23,8 @@ export interface Options {
   readonly maxAgeMs?: number;
   readonly keepRuns?: number;
   readonly dryRun: boolean;
+  /** every option as it was written; read those that only one command has through option-values.ts */
+  readonly raw: Readonly<Record<string, unknown>>;
 }
 
 export interface Invocation {

@@ -6,6 +6,7 @@ import { suggestion } from '../engine/suggest.js';
 import { COMMANDS, findCommand, GLOBAL_OPTIONS, type CommandSpec, type OptionSpec } from './command-table.js';
 import { usage } from './help-text.js';
 import type { Options } from './invocation.js';
+import { byteCount, positiveInteger } from './option-values.js';
 import type { ColorChoice } from './terminal.js';
 
 export interface Parsed {
@@ -104,6 +105,7 @@ function typedOptions(raw: Record<string, unknown>, env: NodeJS.ProcessEnv): Opt
   const color = text('color') as ColorChoice | undefined;
   const results = text('results');
   return {
+    raw,
     json: raw['json'] === true,
     quiet: raw['quiet'] === true,
     verbose: raw['verbose'] === true,
@@ -120,22 +122,10 @@ function typedOptions(raw: Record<string, unknown>, env: NodeJS.ProcessEnv): Opt
     ...(results === undefined ? {} : { results }),
     ...(jobs === undefined ? {} : { jobs: positiveInteger('--jobs', jobs) }),
     ...(limit === undefined ? {} : { limit: positiveInteger('--limit', limit) }),
-    ...(maxSize === undefined ? {} : { maxBytes: byteCount(maxSize) }),
+    ...(maxSize === undefined ? {} : { maxBytes: byteCount('--max-size', maxSize) }),
     ...(maxAge === undefined ? {} : { maxAgeMs: positiveInteger('--max-age', maxAge) * DAY_MS }),
     ...(keepRuns === undefined ? {} : { keepRuns: positiveInteger('--keep-runs', keepRuns) }),
   };
 }
 
 const DAY_MS = 86_400_000;
-const UNIT_BYTES: Readonly<Record<string, number>> = { '': 1, b: 1, kb: 1e3, mb: 1e6, gb: 1e9, tb: 1e12 };
-
-function positiveInteger(flag: string, text: string): number {
-  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
-  throw new PipelineError('E_USAGE', `"${flag}" needs a whole number`, { facts: { expected: 'a whole number, 1 or more', found: text }, hint: `write ${flag} 2` });
-}
-
-function byteCount(text: string): number {
-  const match = /^(\d{1,6}(?:\.\d{1,3})?)\s*([kmgt]?b)?$/i.exec(text);
-  if (match === null) throw new PipelineError('E_USAGE', '"--max-size" needs a size', { facts: { expected: 'a number with B, KB, MB, GB or TB', found: text }, hint: 'write --max-size 50GB' });
-  return Math.round(Number(match[1]) * (UNIT_BYTES[(match[2] ?? '').toLowerCase()] as number));
-}

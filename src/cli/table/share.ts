@@ -1,0 +1,4 @@
+/** Commands that take a run elsewhere. */
+import type { CommandSpec } from './spec.js';
+
+export const SHARE_COMMANDS: readonly CommandSpec[] = [];

@@ -1,0 +1,47 @@
+/** What a command is as data, and the options and arguments that several commands share. */
+import type { CommandHandler } from '../invocation.js';
+
+export type CommandGroup = 'Run' | 'Look' | 'Cache' | 'Project' | 'Share' | 'Help';
+
+export interface OptionSpec {
+  /** as the parser and the help know it: `--jobs <n>` */
+  readonly flags: string;
+  readonly description: string;
+  readonly repeatable?: true;
+  readonly choices?: readonly string[];
+}
+
+export interface ArgumentSpec {
+  readonly name: string;
+  readonly description: string;
+  readonly optional?: true;
+  readonly variadic?: true;
+}
+
+export interface CommandSpec {
+  /** one word, or two: `cache gc` */
+  readonly name: string;
+  readonly group: CommandGroup;
+  readonly summary: string;
+  readonly details?: string;
+  readonly args: readonly ArgumentSpec[];
+  readonly options: readonly OptionSpec[];
+  readonly examples: readonly (readonly [command: string, comment: string])[];
+  load(): Promise<{ readonly handle: CommandHandler }>;
+}
+
+export const SET: OptionSpec = { flags: '--set <path=value>', description: 'change a value of the file: params.steps=64, stages.dream.params.steps=128, seed=3 (repeatable)', repeatable: true };
+export const CACHE_MODE: OptionSpec = { flags: '--cache-mode <mode>', description: 'off: neither read nor write; read: use what is there; read-write (default)', choices: ['off', 'read', 'read-write'] };
+export const RESULTS: OptionSpec = { flags: '--results <dir>', description: 'where pictures, tables and the report go (default: results/ in the project)' };
+export const FILE: ArgumentSpec = { name: 'FILE', description: 'the pipeline file (YAML)' };
+
+export const GLOBAL_OPTIONS: readonly OptionSpec[] = [
+  { flags: '--cache-dir <dir>', description: 'the store (default: cache/ in the project)' },
+  { flags: '--json', description: 'machine-readable output: one object, or one event a line for run; errors too' },
+  { flags: '--color <when>', description: 'always, never or auto', choices: ['always', 'never', 'auto'] },
+  { flags: '-q, --quiet', description: 'print failures and results only' },
+  { flags: '-v, --verbose', description: 'also print what stages log' },
+  { flags: '--debug', description: 'print stack traces' },
+  { flags: '-h, --help', description: 'print help' },
+  { flags: '--version', description: 'print the version' },
+];
