@@ -1,7 +1,8 @@
 // Builds the project: compiles, then writes what the planner needs to know of every stage type (so that planning loads no stage code), the published
 // schema and the stage reference, and makes `npx pipeline` work in this folder. Usage: node tools/build.mjs
 import { execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
@@ -27,6 +28,11 @@ writeFileSync(at('dist/stages/validators.cjs'), (await load('dist/engine/validat
 
 writeIfChanged('schema/pipeline.schema.json', `${JSON.stringify((await load('dist/engine/published-schema.js')).publishedSchema(manifests), null, 2)}\n`);
 writeIfChanged('docs/stages.md', (await load('tools/stage-reference.mjs')).stageReference(manifests));
+
+// What an unchanged run is remembered under: another build may plan otherwise.
+const built = createHash('sha256');
+for (const name of readdirSync(at('dist'), { recursive: true }).sort()) if (/\.(?:js|cjs|json)$/.test(name)) built.update(`${name}\0`).update(readFileSync(at('dist', name)));
+writeFileSync(at('dist/build-digest'), `${built.digest('hex')}\n`);
 
 chmodSync(at('dist/cli/main.js'), 0o755);
 const link = at('node_modules/.bin/pipeline');

@@ -10,7 +10,7 @@ import type { Invocation } from './invocation.js';
 import { compositionOf } from './registry.js';
 import { wantsColor } from './terminal.js';
 
-export type CheckedPlan = { readonly plan: Plan } | { readonly plan?: undefined; readonly exitCode: number };
+export type CheckedPlan = { readonly plan: Plan; readonly warned: boolean } | { readonly plan?: undefined; readonly exitCode: number };
 
 export async function checkedPlan(invocation: Invocation, file: string): Promise<CheckedPlan> {
   const { io, options } = invocation;
@@ -19,7 +19,7 @@ export async function checkedPlan(invocation: Invocation, file: string): Promise
   const missing = loaded.plan === undefined ? [] : await missingExternals(loaded.plan, registry);
   const diagnostics = [...loaded.diagnostics, ...missing];
   printDiagnostics(diagnostics, invocation);
-  if (loaded.plan !== undefined && missing.length === 0) return { plan: loaded.plan };
+  if (loaded.plan !== undefined && missing.length === 0) return { plan: loaded.plan, warned: diagnostics.length > 0 };
   return { exitCode: diagnostics.find(({ severity }) => severity === 'error')?.error.exitCode ?? EXIT.pipelineInvalid };
 }
 

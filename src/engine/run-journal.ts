@@ -10,6 +10,7 @@ import { baseName, type Coordinates } from './coordinates.js';
 import type { RunEvent, RunEventListener, StageWord } from './events.js';
 import { gitState, hardware, softwareVersions, type GitState } from './machine.js';
 import type { Plan, PlannedStage } from './plan.js';
+import type { StageKey } from './record.js';
 import { newRunId, RunFolder } from './run-folder.js';
 import type { OutputSummary, RunRecord, StageOutcome } from './run-record.js';
 import type { KeyedStage, RunContents } from './run-state.js';
@@ -38,7 +39,12 @@ export interface JournalOptions {
   readonly store: Store;
   readonly onEvent?: RunEventListener;
   readonly software?: Readonly<Record<string, string>>;
+  /** by `performance.now()`; default: now */
+  readonly began?: number;
 }
+
+/** What a run record says of a plan besides its stages. */
+export type PlanHead = Omit<Plan, 'stages'>;
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 const RUN_ID_ATTEMPTS = 20;
@@ -48,33 +54,52 @@ export class RunJournal {
   readonly software: Readonly<Record<string, string>>;
   /** called once, when a listener threw or the run could not be recorded: no stage is to blame */
   onFailure: () => void = () => undefined;
-  readonly #plan: Plan;
+  readonly #plan: PlanHead;
   readonly #folder: RunFolder | undefined;
   readonly #store: Store;
   readonly #listener: RunEventListener | undefined;
-  readonly #startedAt = new Date();
-  readonly #began = performance.now();
+  readonly #startedAt: Date;
+  readonly #began: number;
   readonly #outcomes: ReadonlyMap<string, Mutable<StageOutcome>>;
   readonly #outputs = new Map<string, Readonly<Record<string, Artifact>>>();
   #git: Promise<GitState | null> | undefined;
   #failure: { readonly error: unknown } | undefined;
   #over = false;
 
-  private constructor(plan: Plan, options: JournalOptions) {
+  private constructor(plan: PlanHead, outcomes: readonly Mutable<StageOutcome>[], options: JournalOptions) {
     this.#plan = plan;
     this.#store = options.store;
     this.#listener = options.onEvent;
+    this.#began = options.began ?? performance.now();
+    this.#startedAt = new Date(Date.now() - (performance.now() - this.#began));
     this.software = { ...softwareVersions(), ...options.software };
-    this.#outcomes = new Map(plan.stages.map((stage) => [stage.name, outcomeOf(stage)]));
+    this.#outcomes = new Map(outcomes.map((outcome) => [outcome.name, outcome]));
     [this.id, this.#folder] = openFolder(options.store);
   }
 
   static begin(plan: Plan, options: JournalOptions): RunJournal {
-    const journal = new RunJournal(plan, options);
+    const journal = new RunJournal(plan, plan.stages.map(outcomeOf), options);
     journal.#folder?.begin({ ...journal.#record('running'), owner: currentOwner() });
-    const stages = plan.stages.map((stage) => ({ name: stage.name, type: stage.manifest.type, ...ofInstance(stage) }));
-    journal.emit({ kind: 'run.started', run: journal.id, pipeline: plan.name, file: plan.file, stages });
+    journal.#started();
     return journal;
+  }
+
+  /**
+   * Of a run in which everything is as it was: `outcomes` (of stages that were restored or skipped) are its outcomes. They are all told at once, so a
+   * record of the run under way would be replaced before anybody could read it, and is not written.
+   */
+  static unchanged(plan: PlanHead, outcomes: readonly StageOutcome[], options: JournalOptions): RunJournal {
+    const journal = new RunJournal(plan, outcomes, options);
+    journal.#started();
+    for (const { name, reason = '', word } of outcomes) if (word === 'skipped') journal.emit({ kind: 'stage.skipped', stage: name, reason });
+    for (const { name, key, word } of outcomes) if (word === 'restored') journal.emit({ kind: 'stage.restored', stage: name, key: key as StageKey, durationMs: 0 });
+    return journal;
+  }
+
+  #started(): void {
+    const { name: pipeline, file } = this.#plan;
+    const stages = [...this.#outcomes.values()].map(({ name, type, coordinates }) => ({ name, type, ...(coordinates === undefined ? {} : { coordinates }) }));
+    this.emit({ kind: 'run.started', run: this.id, pipeline, file, stages });
   }
 
   emit(event: RunEvent): void {
@@ -176,7 +201,7 @@ export class RunJournal {
       outcome,
       startedAt: this.#startedAt.toISOString(),
       durationMs: Math.round(performance.now() - this.#began),
-      restricted: [...this.#outputs.values()].some((outputs) => Object.values(outputs).some((artifact) => artifact.restricted === true)),
+      restricted: [...this.#outcomes.values()].some(({ outputs }) => Object.values(outputs).some((output) => output.restricted)),
       stages: [...this.#outcomes.values()],
       software: this.software,
       hardware: hardware(),

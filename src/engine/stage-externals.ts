@@ -11,12 +11,15 @@ import type { PlannedStage } from './plan.js';
 import { externalParameters } from './external-parameters.js';
 import type { ExternalFile, StageRegistry } from './stage.js';
 
+/** What the outside files of a stage follow from. */
+type StageOutside = Pick<PlannedStage, 'name' | 'manifest' | 'params'>;
+
 export interface KnownExternal extends ExternalFile {
   readonly content: ExternalDigest;
 }
 
 /** In the order of the stage type. Errors: E_EXTERNAL_MISSING and what else the stage type says; E_DATA for a name that is listed twice. */
-export async function listExternals(stage: PlannedStage, registry: StageRegistry): Promise<readonly ExternalFile[]> {
+export async function listExternals(stage: StageOutside, registry: StageRegistry): Promise<readonly ExternalFile[]> {
   const { type } = stage.manifest;
   const module = Object.hasOwn(registry.modules, type) ? registry.modules[type] : undefined;
   const files = module?.externals === undefined ? filesOfParameters(stage) : await (await module.externals())(stage.params);
@@ -38,7 +41,7 @@ export async function listExternals(stage: PlannedStage, registry: StageRegistry
  * Without a module that lists them: every parameter marked as an outside file, under the parameter's own name. A path is never in the key, so a type
  * that takes one and lists nothing would have the same key for every content; hence this, and the refusal for folders.
  */
-function filesOfParameters(stage: PlannedStage): ExternalFile[] {
+function filesOfParameters(stage: StageOutside): ExternalFile[] {
   return externalParameters(stage.manifest.params).flatMap(([name, kind]) => {
     const path = stage.params[name];
     if (typeof path !== 'string' || path === '') return [];

@@ -1,7 +1,7 @@
 /**
  * Where things lie in the folder of a store, and which format it has.
  *
- *   VERSION  objects/ab/<62 hex>  records/ab/<62 hex>.json  memos/ab/<62 hex>.json  runs/  leases/  staging/  checkpoints/  quarantine/
+ *   VERSION  objects/ab/<62 hex>  records/ab/<62 hex>.json  memos/ab/<62 hex>.json  runs/  leases/  staging/  checkpoints/  quarantine/  unchanged/
  *
  * Names are lower-case hexadecimal, so file systems that ignore case hold them apart. Nothing in the folder is an index that has to be right.
  */
@@ -27,6 +27,8 @@ export interface Layout {
   readonly staging: string;
   readonly checkpoints: string;
   readonly quarantine: string;
+  /** memories of runs in which nothing was left to do */
+  readonly unchanged: string;
 }
 
 export function layoutOf(root: string): Layout {
@@ -38,6 +40,7 @@ export function layoutOf(root: string): Layout {
     staging: join(root, 'staging'),
     checkpoints: join(root, 'checkpoints'),
     quarantine: join(root, 'quarantine'),
+    unchanged: join(root, 'unchanged'),
   };
 }
 
