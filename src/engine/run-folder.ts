@@ -44,7 +44,7 @@ export class RunFolder {
   #seq = 0;
   /** lines of stages that were found done: thousands in a moment, so they are written together */
   #pending = '';
-  #late: unknown;
+  #late: Error | undefined;
 
   /** Makes the folder; `path` must not exist. */
   constructor(path: string) {
@@ -77,7 +77,7 @@ export class RunFolder {
     try {
       this.#flush();
     } catch (error) {
-      this.#late = error;
+      this.#late = error as Error;
     }
   }
 
