@@ -19,8 +19,10 @@ const WORKER_ENTRY = join(PACKAGE_ROOT, 'dist', 'cli', 'worker.js');
 /** Numeric families, known without loading a runtime; a test holds them equal to what the services say of themselves. */
 export const SERVICE_IDENTITIES: Readonly<Record<string, string>> = { tensor: 'onnxruntime-cpu' };
 
+let builtIn: Composition | undefined;
+
 export function compositionOf(io: CliIo): Composition {
-  return io.composition ?? { registry: builtInRegistry(), workerEntry: WORKER_ENTRY, ...buildDigest() };
+  return io.composition ?? (builtIn ??= { registry: builtInRegistry(), workerEntry: WORKER_ENTRY, ...buildDigest() });
 }
 
 function builtInRegistry(): StageRegistry {

@@ -26,11 +26,10 @@ import { nodeFs } from './store/fs-port.js';
 import { hashFile } from './store/hash-file.js';
 import { layoutOf, objectPath, recordPath } from './store/layout.js';
 import { isStoredObject } from './store/record-file.js';
+import { USED_WITHIN_MS } from './store/records.js';
 import { stampOf, type Stamp } from './store/stamp.js';
 
 const FORMAT = 1;
-/** A record's time of last use, which gc goes by, is brought up to date when it is older than this. */
-export const USED_WITHIN_MS = 3_600_000;
 
 /** What was asked for, as named parts: the file, what was set, the program, … Equal parts, same memory. */
 export type RunRequest = readonly (readonly [name: string, value: JsonValue])[];
@@ -193,12 +192,17 @@ function read(path: string): RememberedRun | undefined {
 /** Not synced: a file that a crash has torn is none. */
 function write(path: string, run: RememberedRun): void {
   const body = JSON.stringify(run);
-  const temporary = join(dirname(path), `${TEMPORARY_PREFIX}${randomBytes(8).toString('hex')}`);
+  const folder = dirname(path);
+  const temporary = join(folder, `${TEMPORARY_PREFIX}${randomBytes(8).toString('hex')}`);
   try {
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(temporary, `${digestOf(body)}\n${body}`);
-    renameSync(temporary, path);
+    mkdirSync(folder, { recursive: true });
+    try {
+      writeFileSync(temporary, `${digestOf(body)}\n${body}`);
+      renameSync(temporary, path);
+    } catch {
+      rmSync(temporary, { force: true });
+    }
   } catch {
-    rmSync(temporary, { force: true });
+    return; // no room, no permission, something else in its place: then the next run takes the ordinary way
   }
 }

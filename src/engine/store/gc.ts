@@ -1,7 +1,8 @@
 /**
  * Removes what nobody needs: objects that no record refers to, what killed processes left behind, and, if limits are given, the records
  * used longest ago with the objects that only they need. Runs beside writers and beside another gc without a lock, because
- *   - nothing touched since the oldest living lease began (or since this gc began) is removed: adding, finding and reusing all touch;
+ *   - nothing touched since an hour before the oldest living lease began (or since this gc began) is removed: adding, finding and reusing all
+ *     touch, finding if nobody did within the last hour;
  *   - a file's time is looked at again right before it is unlinked;
  *   - a record goes, durably, before its objects, so a kill in between leaves unreferenced objects and never a dangling record;
  *   - and if all that fails, a record whose object is gone is a miss and the stage runs again.
@@ -17,6 +18,7 @@ import { withStoreErrors } from './io-errors.js';
 import { layoutOf, readFormat, type Layout } from './layout.js';
 import { leasesOf } from './lease.js';
 import { addTo, noRemoval, type Removal } from './removal.js';
+import { USED_WITHIN_MS } from './records.js';
 import { keysOfNewestRuns } from './run-keys.js';
 import { placesOf } from './walk.js';
 
@@ -60,7 +62,7 @@ async function collect(fs: FsPort, layout: Layout, options: GcOptions): Promise<
   const { dryRun, graceMs = DEFAULT_GRACE_MS } = options;
   const began = fs.now();
   const leases = await leasesOf(fs, layout, began);
-  const held = Math.min(began, ...leases.filter((lease) => lease.alive).map((lease) => lease.since)) - CLOCK_SKEW_MS;
+  const held = Math.min(began, ...leases.filter((lease) => lease.alive).map((lease) => lease.since - USED_WITHIN_MS)) - CLOCK_SKEW_MS;
   const removed = {
     records: noRemoval(),
     memos: noRemoval(),
