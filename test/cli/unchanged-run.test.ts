@@ -1,10 +1,21 @@
 /** Runs that are answered from memory: exactly when nothing changed, and exactly as the ordinary way answers. */
-import { appendFileSync, chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, symlinkSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
+import { appendFileSync, chmodSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, statSync, symlinkSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { PipelineError } from '../../src/core/errors.js';
 import { FakeProject, FILE } from './fake-project.js';
+
+const outside = mkdtempSync(join(tmpdir(), 'pipeline-outside-'));
+const DATA = join(outside, 'data.txt');
+
+/** An outside file is remembered when it is older than the clock's tick. */
+beforeAll(async () => {
+  writeFileSync(DATA, 'abc');
+  await sleep(2100);
+});
+afterAll(() => rmSync(outside, { recursive: true }));
 
 const PIPELINE = `name: demo
 env: [COLOUR]
@@ -14,7 +25,7 @@ params:
 stages:
   outside:
     type: fake.source
-    params: { file: data.txt }
+    params: { file: '${DATA}' }
   number:
     type: fake.number
     matrix: { n: [1, 2] }
@@ -28,14 +39,12 @@ stages:
     inputs: { number: "\${stages.outside}" }
 `;
 
-/** A project in which everything has run and been remembered. The outside file is older than the clock's tick, as files are. */
+/** A project in which everything has run and been remembered. */
 async function remembered(): Promise<FakeProject> {
   const project = new FakeProject();
   project.build = 'this build';
   project.write('demo.yaml', PIPELINE);
-  project.write('data.txt', 'abc');
   project.during = (type, { outputs }) => void (type === 'fake.double' && outputs['number']?.write('large.csv', 'x'.repeat(5000)));
-  await sleep(2100);
   expect((await project.run(['run', 'demo.yaml'])).code).toBe(0);
   return project;
 }
@@ -71,7 +80,7 @@ const CHANGES: readonly Change[] = [
   ['--set', () => undefined, '3 ran, 1 restored, 1 skipped, 0 failed, 0 blocked', '--set', 'params.number=7'],
   ['--set to what it is', () => undefined, ALL_RESTORED, '--set', 'params.number=2'],
   ['a variable that is read', () => (environment = { COLOUR: 'blue' }), ALL_RESTORED],
-  ['an outside file, its size and modification time kept', (project) => editQuietly(join(project.folder, 'data.txt')), '1 ran, 3 restored, 1 skipped, 0 failed, 0 blocked'],
+  ['an outside file, its size and modification time kept', () => editQuietly(DATA), '1 ran, 3 restored, 1 skipped, 0 failed, 0 blocked'],
   ['a record that is gone', (project) => rmSync(recordOf(project, 'fake.double')), '1 ran, 3 restored, 1 skipped, 0 failed, 0 blocked'],
   ['a record that was edited, its size and modification time kept', (project) => editQuietly(recordOf(project, 'fake.double')), '1 ran, 3 restored, 1 skipped, 0 failed, 0 blocked'],
   ['a record replaced by a copy of another', (project) => writeFileSync(recordOf(project, 'fake.double'), readFileSync(recordOf(project, 'fake.number'))), '1 ran, 3 restored, 1 skipped, 0 failed, 0 blocked'],
