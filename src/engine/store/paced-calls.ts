@@ -14,8 +14,12 @@ const MOST_MS = 4;
 /** After some hundred questions asked of threads one is tried here again. */
 const FORGETTING = 0.995;
 
+/** Answers that come at once never let the event loop turn; signals and timers wait no longer than this for it. */
+const TURN_MS = 20;
+
 export class PacedCalls {
   #averageMs = 0;
+  #turned = -Infinity;
 
   readonly #clock: () => number;
 
@@ -24,6 +28,10 @@ export class PacedCalls {
   }
 
   async call<T>(now: () => T, later: () => Promise<T>): Promise<T> {
+    if (this.#clock() - this.#turned > TURN_MS) {
+      this.#turned = this.#clock();
+      await new Promise(setImmediate);
+    }
     if (this.#averageMs > SLOW_MS) {
       this.#averageMs *= FORGETTING;
       return later();
