@@ -7,7 +7,9 @@ import type { SerializedError } from '../core/errors.js';
 import type { JsonObject } from '../core/json.js';
 import type { Coordinates } from './coordinates.js';
 import type { StageWord } from './events.js';
-import type { GitState, Hardware } from './machine.js';
+import type { GitState } from './git-state.js';
+import type { Hardware } from './machine.js';
+import type { StageReason } from './reasons.js';
 import type { StageKey } from './record.js';
 import type { Owner } from './store/owner.js';
 import type { Store } from './store/store.js';
@@ -35,11 +37,25 @@ export interface StageOutcome {
   readonly word?: StageWord;
   /** why it ran, was skipped, or what blocked it */
   readonly reason?: string;
+  /** of a stage that was started: the same with codes and exact places */
+  readonly reasons?: readonly StageReason[];
+  /** of a type that draws random numbers: the pipeline's or the stage's own */
+  readonly seed?: number;
   readonly key?: StageKey;
   readonly durationMs?: number;
   readonly metrics: Readonly<Record<string, number>>;
   readonly outputs: Readonly<Record<string, OutputSummary>>;
   readonly error?: SerializedError;
+}
+
+/** How the run was asked for: what has to be said again to repeat it, and what it could use. */
+export interface RunRequest {
+  /** as they were given */
+  readonly args: readonly string[];
+  /** by the name of the flag in camel case, as they were written (`{ set: ['params.steps=64'], jobs: '2' }`); without those that only change what is printed */
+  readonly options: JsonObject;
+  readonly cpus: number;
+  readonly memoryMb: number;
 }
 
 export interface RunRecord {
@@ -49,11 +65,13 @@ export interface RunRecord {
   readonly description?: string;
   /** absolute path of the pipeline file */
   readonly file: string;
-  /** digest of its text */
+  /** digest of its text; the text is in the run's folder: see run-sources.ts */
   readonly source: Digest;
   readonly params: JsonObject;
   readonly env: Readonly<Record<string, string | null>>;
   readonly cacheMode: Store['mode'];
+  /** what was asked for beside the file */
+  readonly request?: RunRequest;
   readonly outcome: RunOutcome;
   readonly startedAt: string;
   readonly durationMs: number;
