@@ -2,8 +2,8 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { PipelineError } from '../core/errors.js';
-import type { RunEvent } from './events.js';
-import { EVENTS_FILE, MATERIALS_FILE, RUN_FILE, type MaterialLine } from './run-folder.js';
+import { readEventLog, type LoggedEvent } from './event-log.js';
+import { MATERIALS_FILE, RUN_FILE, type MaterialLine } from './run-folder.js';
 import { readMarks } from './run-marks.js';
 import type { RunRecord } from './run-record.js';
 import { resolveRun, type KnownRuns } from './run-reference.js';
@@ -12,14 +12,9 @@ import { layoutOf } from './store/layout.js';
 import { livenessOf } from './store/owner.js';
 import { isPlainObject } from './store/plain.js';
 
-const ID = /^\d{8}-\d{6}-[0-9a-f]{4,}$/;
+export type { LoggedEvent };
 
-export interface LoggedEvent {
-  readonly seq: number;
-  /** since the run began */
-  readonly ms: number;
-  readonly event: RunEvent;
-}
+const ID = /^\d{8}-\d{6}-[0-9a-f]{4,}$/;
 
 /** Ids of the runs in a store, newest first. */
 export function runIds(storeDirectory: string): string[] {
@@ -74,10 +69,7 @@ export function findRun(storeDirectory: string, reference: string): string {
 
 /** What happened in a run, in order. A torn last line (the run was killed) is left out. */
 export function readEvents(storeDirectory: string, id: string): LoggedEvent[] {
-  return readLines(join(runFolderOf(storeDirectory, id), EVENTS_FILE)).flatMap((line) => {
-    const { seq, ms, ...event } = line;
-    return typeof seq === 'number' && typeof ms === 'number' ? [{ seq, ms, event: event as unknown as RunEvent }] : [];
-  });
+  return [...(readEventLog(runFolderOf(storeDirectory, id))?.events ?? [])];
 }
 
 /** Key materials of the stages that this run did not restore. */
