@@ -88,7 +88,7 @@ export async function diffRuns(a: RunRecord, b: RunRecord, store: Store, isWante
   const whole = {
     params: diffValues(a.params, b.params),
     env: diffValues(a.env, b.env),
-    options: diffValues(a.request?.options ?? {}, b.request?.options ?? {}),
+    options: diffValues(a.command?.options ?? {}, b.command?.options ?? {}),
     sameSource: a.source === b.source,
     sources: sourceDifferences(a, b, store.directory),
     git: a.git === undefined || b.git === undefined ? [] : diffValues(gitOf(a), gitOf(b)), // a run in which nothing ran does not ask git

@@ -21,7 +21,7 @@ import { findKey } from './find-key.js';
 import { ResourceLedger } from './resource-ledger.js';
 import type { StageRegistry } from './stage.js';
 import { RunJournal, type RunSummary } from './run-journal.js';
-import type { RunRequest } from './run-record.js';
+import type { RunCommand } from './run-command.js';
 import { performStage } from './perform-stage.js';
 import { publishedFiles } from './published-files.js';
 import { holdRestricted, inputsOf, type FinalStage, type KeyedStage, type RunContents } from './run-state.js';
@@ -54,8 +54,8 @@ export interface ExecuteOptions {
   readonly onEvent?: RunEventListener;
   /** versions for the record, e.g. of this program */
   readonly software?: Readonly<Record<string, string>>;
-  /** how the run was asked for, for the record */
-  readonly request?: RunRequest;
+  /** how the run was called, for the record */
+  readonly command?: RunCommand;
 }
 
 /** Never rejects for a stage's failure: that is in the summary. Errors: E_STORE_IO and E_NO_SPACE if the run cannot be recorded; bugs. */

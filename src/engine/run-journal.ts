@@ -15,7 +15,8 @@ import { keptReasons, type StageReason } from './reasons.js';
 import { newRunId, RunFolder } from './run-folder.js';
 import { runIds } from './run-history.js';
 import { nameAmong } from './run-name.js';
-import type { OutputSummary, RunRecord, RunRequest, StageOutcome } from './run-record.js';
+import type { OutputSummary, RunRecord, StageOutcome } from './run-record.js';
+import type { RunCommand } from './run-command.js';
 import { keepSources } from './run-sources.js';
 import type { KeyedStage, RunContents } from './run-state.js';
 import { layoutOf } from './store/layout.js';
@@ -43,7 +44,7 @@ export interface JournalOptions {
   readonly store: Store;
   readonly onEvent?: RunEventListener;
   readonly software?: Readonly<Record<string, string>>;
-  readonly request?: RunRequest;
+  readonly command?: RunCommand;
 }
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
@@ -58,7 +59,7 @@ export class RunJournal {
   readonly #folder: RunFolder | undefined;
   readonly #store: Store;
   readonly #listener: RunEventListener | undefined;
-  readonly #request: RunRequest | undefined;
+  readonly #command: RunCommand | undefined;
   readonly #startedAt = new Date();
   readonly #began = performance.now();
   readonly #outcomes: ReadonlyMap<string, Mutable<StageOutcome>>;
@@ -71,7 +72,7 @@ export class RunJournal {
     this.#plan = plan;
     this.#store = options.store;
     this.#listener = options.onEvent;
-    this.#request = options.request;
+    this.#command = options.command;
     this.software = { ...softwareVersions(), ...options.software };
     this.#outcomes = new Map(plan.stages.map((stage) => [stage.name, outcomeOf(stage)]));
     [this.id, this.#folder] = openFolder(options.store);
@@ -193,7 +194,7 @@ export class RunJournal {
       params: plan.params,
       env: plan.env,
       cacheMode: this.#store.mode,
-      ...(this.#request === undefined ? {} : { request: this.#request }),
+      ...(this.#command === undefined ? {} : { command: this.#command }),
       outcome,
       startedAt: this.#startedAt.toISOString(),
       durationMs: Math.round(performance.now() - this.#began),

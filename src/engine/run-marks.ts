@@ -37,7 +37,7 @@ export function readMarks(storeDirectory: string, run: string): RunMarks | undef
     const tags = names.filter((name) => name.startsWith(TAG)).map((name) => name.slice(TAG.length)).filter(isTag);
     return { tags: tags.sort(compareUtf8), pinned: names.includes(PINNED) };
   } catch (error) {
-    return isMissing(error) ? NO_MARKS : undefined;
+    return errnoOf(error) === 'ENOENT' ? NO_MARKS : undefined;
   }
 }
 
@@ -47,7 +47,7 @@ export function isPinned(storeDirectory: string, run: string): boolean {
     lstatSync(join(folderOf(storeDirectory, run), PINNED));
     return true;
   } catch (error) {
-    return !isMissing(error);
+    return errnoOf(error) !== 'ENOENT';
   }
 }
 

@@ -4,7 +4,7 @@
  */
 import type { JsonValue } from '../core/json.js';
 import { compareUtf8 } from './canonical.js';
-import { RunCondition } from './run-condition.js';
+import type { RunCondition } from './run-condition.js';
 import { fieldText, valueOfField, type Field, type ListedRun } from './run-fields.js';
 import { runIds, tryRun } from './run-history.js';
 import { NO_MARKS, readMarks } from './run-marks.js';

@@ -11,6 +11,7 @@ import type { GitState } from './git-state.js';
 import type { Hardware } from './machine.js';
 import type { StageReason } from './reasons.js';
 import type { StageKey } from './record.js';
+import type { RunCommand } from './run-command.js';
 import type { Owner } from './store/owner.js';
 import type { Store } from './store/store.js';
 
@@ -48,16 +49,6 @@ export interface StageOutcome {
   readonly error?: SerializedError;
 }
 
-/** How the run was asked for: what has to be said again to repeat it, and what it could use. */
-export interface RunRequest {
-  /** as they were given */
-  readonly args: readonly string[];
-  /** by the name of the flag in camel case, as they were written (`{ set: ['params.steps=64'], jobs: '2' }`); without those that only change what is printed */
-  readonly options: JsonObject;
-  readonly cpus: number;
-  readonly memoryMb: number;
-}
-
 export interface RunRecord {
   readonly format: 1;
   readonly id: string;
@@ -70,8 +61,8 @@ export interface RunRecord {
   readonly params: JsonObject;
   readonly env: Readonly<Record<string, string | null>>;
   readonly cacheMode: Store['mode'];
-  /** what was asked for beside the file */
-  readonly request?: RunRequest;
+  /** how it was called */
+  readonly command?: RunCommand;
   readonly outcome: RunOutcome;
   readonly startedAt: string;
   readonly durationMs: number;

@@ -22,7 +22,7 @@ import { reportModel } from '../report-model.js';
 import { countsLine } from '../render/stage-line.js';
 import { ALL_STAGES, resumeCommand } from '../resume-command.js';
 import { rendererFor } from '../run-renderer.js';
-import { requestOf } from '../run-request.js';
+import { commandOf } from '../run-command.js';
 import { runTags } from '../run-tags.js';
 
 export async function handle(invocation: Invocation): Promise<number> {
@@ -61,7 +61,7 @@ export async function handle(invocation: Invocation): Promise<number> {
           renderer.onEvent(event);
         },
         software: installedVersions(),
-        request: requestOf(invocation),
+        command: commandOf(invocation),
       });
     } finally {
       await renderer.close();

@@ -34,7 +34,7 @@ export function handle(invocation: Invocation): Promise<number> {
   const absent = [...new Set([...unknown, ...nowhere])];
   if (absent.length > 0) io.stderr.write(`${invocation.err.symbol('warning')} no run ${runs.length === 0 ? 'that was looked at' : 'in the list'} has ${absent.map(printable).join(', ')}\n`);
   io.stdout.write(`${text(invocation, formats[0], columns, runs)}\n`);
-  if (formats.length === 0 && !options.quiet && runs.length > 0 && (matching === undefined || matching > runs.length)) io.stderr.write(`the newest ${runs.length}${matching === undefined ? '' : ` of ${matching}`}; more with --limit or --all\n`);
+  if (formats.length === 0 && !options.quiet && runs.length > 0 && (matching === undefined || matching > runs.length)) io.stderr.write(`${matching === undefined ? `the newest ${runs.length}` : `${runs.length} of ${matching}`}; more with --limit or --all\n`);
   return Promise.resolve(0);
 }
 
