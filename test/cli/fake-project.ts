@@ -82,7 +82,7 @@ export class FakeProject {
   normalise(text: string): string {
     return text
       .replaceAll(this.folder, '<project>')
-      .replace(/\d{8}-\d{6}-[0-9a-f]{4}/g, '<run>')
+      .replace(/[a-z]+-[a-z]+-[0-9a-f]{2,} \(\d{8}-\d{6}-[0-9a-f]{4}\)|\d{8}-\d{6}-[0-9a-f]{4}/g, '<run>')
       .replace(/\b[0-9a-f]{64}\b/g, '<digest>')
       .replace(/\b[0-9a-f]{8}\b/g, '<key>')
       .replace(/\b\d+(?:\.\d)? s\b/g, '<time>');
