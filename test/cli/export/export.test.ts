@@ -116,7 +116,7 @@ describe('MLflow', () => {
         const url = new URL(request.url as string, 'http://x');
         const path = url.pathname.replace('/api/2.0/mlflow/', '');
         seen.push(`${request.method as string} ${path}`);
-        const body = (text === '' ? {} : JSON.parse(text)) as Record<string, never>;
+        const body = (text === '' ? {} : JSON.parse(text)) as Record<string, unknown>;
         const answer = (status: number, data: object): void => void response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(data));
         const pairs = <T>(items: { key: string; value: T }[] = []): Record<string, T> => Object.fromEntries(items.map(({ key, value }) => [key, value]));
         switch (`${request.method as string} ${path}`) {
@@ -132,7 +132,7 @@ describe('MLflow', () => {
             return answer(200, { runs: [...runs].filter(([, { tags }]) => tags['pipeline.run_id'] === wanted).map(([id]) => ({ info: { run_id: id } })) });
           }
           case 'POST runs/create':
-            runs.set('r1', { params: {}, metrics: {}, status: 'RUNNING', tags: pairs(body['tags']) });
+            runs.set('r1', { params: {}, metrics: {}, status: 'RUNNING', tags: pairs(body['tags'] as { key: string; value: string }[]) });
             return answer(200, { run: { info: { run_id: 'r1' } } });
           case 'POST runs/log-batch': {
             const run = runs.get(body['run_id'] as string);
