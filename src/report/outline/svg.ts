@@ -42,7 +42,7 @@ export function svgPicture(outline: Outline): string {
     return { bundle, text: label, from: indexOf.get(bundle.from) as number, to: indexOf.get(bundle.to) as number, label: { width: textWidth(label, SMALL) + 8, height: SMALL + 6 } };
   });
   const placed = place(boxes, lines);
-  const title = `${outline.pipeline}: ${outline.nodes.length} ${outline.nodes.length === 1 ? 'box' : 'boxes'}${legend(outline)}`;
+  const title = `${outline.pipeline}: ${outline.nodes.length} ${outline.nodes.length === 1 ? 'stage' : 'stages'}${legend(outline)}`;
   const [width, height] = [Math.ceil(Math.max(placed.width, textWidth(title, FONT) + 2 * PADDING)), Math.ceil(placed.height + HEADING)];
   const paths = lines.map(({ bundle }, i) => markup`<path d="${curve(placed.lines[i]?.points ?? [])}" marker-end="url(#arrow)"><title>${visible(bundle.edges.map(({ from, output, to, input, artifact }) => `${from}.${output} → ${to}.${input}: ${artifact}`).join('\n').replaceAll('\n', ' · '))}</title></path>`);
   const labels = lines.map(({ text, label }, i) => {
@@ -82,14 +82,16 @@ function legend({ nodes }: Outline): string {
   return parts.length === 0 ? '' : ` · ${parts.join(', ')}`;
 }
 
-/** Through the given points, rounded between them. */
+/** A smooth line through all the given points (Catmull-Rom as cubic pieces), so that it also passes below its label. */
 function curve(points: readonly Point[]): string {
   const [first, ...rest] = points;
   if (first === undefined) return '';
   let text = `M${round(first.x)} ${round(first.y)}`;
-  rest.forEach((point, i) => {
-    const next = rest[i + 1];
-    text += next === undefined ? `L${round(point.x)} ${round(point.y)}` : `Q${round(point.x)} ${round(point.y)} ${round((point.x + next.x) / 2)} ${round((point.y + next.y) / 2)}`;
+  rest.forEach((to, i) => {
+    const from = points[i] as Point;
+    const [before, behind] = [points[i - 1] ?? from, points[i + 2] ?? to];
+    const numbers = [from.x + (to.x - before.x) / 6, from.y + (to.y - before.y) / 6, to.x - (behind.x - from.x) / 6, to.y - (behind.y - from.y) / 6, to.x, to.y];
+    text += `C${numbers.map(round).join(' ')}`;
   });
   return text;
 }
