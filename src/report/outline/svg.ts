@@ -82,18 +82,29 @@ function legend({ nodes }: Outline): string {
   return parts.length === 0 ? '' : ` · ${parts.join(', ')}`;
 }
 
-/** A smooth line through all the given points (Catmull-Rom as cubic pieces), so that it also passes below its label. */
+/** Straight pieces with rounded corners: it stays close to every given point, so that it passes below its label. */
 function curve(points: readonly Point[]): string {
   const [first, ...rest] = points;
   if (first === undefined) return '';
-  let text = `M${round(first.x)} ${round(first.y)}`;
-  rest.forEach((to, i) => {
-    const from = points[i] as Point;
-    const [before, behind] = [points[i - 1] ?? from, points[i + 2] ?? to];
-    const numbers = [from.x + (to.x - before.x) / 6, from.y + (to.y - before.y) / 6, to.x - (behind.x - from.x) / 6, to.y - (behind.y - from.y) / 6, to.x, to.y];
-    text += `C${numbers.map(round).join(' ')}`;
+  let text = `M${pair(first)}`;
+  rest.forEach((corner, i) => {
+    const [before, behind] = [points[i] as Point, rest[i + 1]];
+    text += behind === undefined ? `L${pair(corner)}` : `L${pair(towards(corner, before))}Q${pair(corner)} ${pair(towards(corner, behind))}`;
   });
   return text;
+}
+
+const CORNER = 40;
+
+/** From the corner on the way to another point: at most half of it. */
+function towards(corner: Point, to: Point): Point {
+  const length = Math.hypot(to.x - corner.x, to.y - corner.y);
+  const part = length === 0 ? 0 : Math.min(CORNER / length, 0.5);
+  return { x: corner.x + (to.x - corner.x) * part, y: corner.y + (to.y - corner.y) * part };
+}
+
+function pair({ x, y }: Point): string {
+  return `${round(x)} ${round(y)}`;
 }
 
 function cut(text: string, longest: number): string {
