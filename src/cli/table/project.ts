@@ -1,5 +1,8 @@
 /** Commands for a project as a whole. */
+import { RUN_COMMANDS } from './run.js';
 import { FILE, SET, type CommandSpec } from './spec.js';
+
+const RUN_OPTIONS = RUN_COMMANDS.find(({ name }) => name === 'run')?.options ?? [];
 
 export const PROJECT_COMMANDS: readonly CommandSpec[] = [
   {
@@ -21,5 +24,15 @@ export const PROJECT_COMMANDS: readonly CommandSpec[] = [
       ['pipeline graph pipelines/tiny.yaml --format svg --status --out tiny.svg', 'a picture of what would run'],
     ],
     load: () => import('../commands/graph.js'),
+  },
+  {
+    name: 'watch',
+    group: 'Project',
+    summary: 'Run a pipeline, and again whenever it or what it reads has changed.',
+    details: 'Watched are the pipeline file and the outside files of its stages, each by its path; folders are not walked. A change during a run starts the next round when the run has ended. --force counts in every round. Ctrl-C leaves.',
+    args: [FILE],
+    options: RUN_OPTIONS,
+    examples: [['pipeline watch pipelines/tiny.yaml --set params.steps=12', 'edit the file and see']],
+    load: () => import('../commands/watch.js'),
   },
 ];
