@@ -11,6 +11,10 @@ const OLDEST_NODE = [20, 19] as const;
 
 /** Runs one command; resolves to the exit code. Never rejects. */
 export async function main(argv: readonly string[], io: CliIo): Promise<number> {
+  if (argv[0] === '__complete') {
+    const { answer } = await import('./completion/answer.js');
+    return answer(argv.slice(1), io);
+  }
   const { isUnicode, styleFor, wantsColor } = await import('./terminal.js');
   const color = colorChoice(argv);
   const style = styleFor(wantsColor(io.stdout, io.env, color), isUnicode(io.env));

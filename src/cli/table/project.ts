@@ -35,4 +35,16 @@ export const PROJECT_COMMANDS: readonly CommandSpec[] = [
     examples: [['pipeline watch pipelines/tiny.yaml --set params.steps=12', 'edit the file and see']],
     load: () => import('../commands/watch.js'),
   },
+  {
+    name: 'completion',
+    group: 'Project',
+    summary: 'Print the script that makes a shell complete commands, options and values.',
+    args: [{ name: 'SHELL', description: 'bash, zsh or fish' }],
+    options: [],
+    examples: [
+      ['source <(pipeline completion bash)', 'for this shell; put it into ~/.bashrc for all'],
+      ['pipeline completion fish | source', 'the same for fish'],
+    ],
+    load: () => import('../commands/completion.js'),
+  },
 ];
