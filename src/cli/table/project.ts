@@ -6,6 +6,16 @@ const RUN_OPTIONS = RUN_COMMANDS.find(({ name }) => name === 'run')?.options ?? 
 
 export const PROJECT_COMMANDS: readonly CommandSpec[] = [
   {
+    name: 'init',
+    group: 'Project',
+    summary: 'Make a new project that runs at once. Never overwrites anything.',
+    details: 'minimal: two stages; sim (default): an encoding model of a simulated subject; nsd: the same on the Natural Scenes Dataset, simulated where it is not at hand.',
+    args: [{ name: 'DIR', description: 'folder of the project (default: this one)', optional: true }],
+    options: [{ flags: '--template <name>', description: 'minimal, sim or nsd', choices: ['minimal', 'sim', 'nsd'] }],
+    examples: [['pipeline init my-experiment', 'then: npm install, pipeline run pipeline.yaml']],
+    load: () => import('../commands/init.js'),
+  },
+  {
     name: 'graph',
     group: 'Project',
     summary: 'Draw the stages of a pipeline and the typed edges between them.',
