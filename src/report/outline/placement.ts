@@ -33,19 +33,29 @@ export interface PlacedLine {
   readonly label: Size;
 }
 
+/** What is used of the library's container; its published types do not resolve in an ESM project. */
+interface Drawing {
+  setGraph(settings: object): void;
+  setNode(name: string, size: Size): void;
+  setEdge(from: string, to: string, label: object, name: string): void;
+  graph(): Partial<Size>;
+  node(name: string): Partial<Point>;
+  edge(edge: { readonly v: string; readonly w: string; readonly name: string }): Partial<Point> & { readonly points?: readonly Point[] };
+}
+
 export function place(boxes: readonly Size[], lines: readonly PlacedLine[]): Placement {
-  const drawing = new Graph({ multigraph: true });
+  const drawing = new Graph({ multigraph: true }) as Drawing;
   drawing.setGraph({ rankdir: 'LR', nodesep: 26, edgesep: 14, ranksep: 26, marginx: 16, marginy: 16, ranker: boxes.length <= MOST_OPTIMAL ? 'network-simplex' : 'tight-tree' });
   boxes.forEach(({ width, height }, i) => drawing.setNode(String(i), { width, height }));
-  lines.forEach(({ from, to, label }, i) => drawing.setEdge(String(from), String(to), { width: label.width, height: label.height, labelpos: 'c' }, String(i)));
+  lines.forEach(({ from, to, label: { width, height } }, i) => drawing.setEdge(String(from), String(to), { width, height, labelpos: 'c' }, String(i)));
   layout(drawing);
-  const { width = 0, height = 0 } = drawing.graph() as Partial<Size>;
+  const { width = 0, height = 0 } = drawing.graph();
   return {
     width: finite(width),
     height: finite(height),
-    boxes: boxes.map((_, i) => pointOf(drawing.node(String(i)) as Partial<Point>)),
+    boxes: boxes.map((_, i) => pointOf(drawing.node(String(i)))),
     lines: lines.map(({ from, to }, i) => {
-      const edge = drawing.edge({ v: String(from), w: String(to), name: String(i) }) as Partial<Point> & { readonly points?: readonly Point[] };
+      const edge = drawing.edge({ v: String(from), w: String(to), name: String(i) });
       return { points: edge.points ?? [], label: pointOf(edge) };
     }),
   };
