@@ -14,14 +14,19 @@ import { wantsColor } from './terminal.js';
 export type CheckedPlan = { readonly plan: Plan; readonly diagnostics: readonly Diagnostic[] } | { readonly plan?: undefined; readonly exitCode: number; readonly diagnostics: readonly Diagnostic[] };
 
 export async function checkedPlan(invocation: Invocation, file: string): Promise<CheckedPlan> {
-  const { io, options } = invocation;
-  const { registry } = compositionOf(io);
-  const loaded = loadPlan(resolve(io.cwd, file), { registry, set: options.set, env: io.env });
+  const { registry } = compositionOf(invocation.io);
+  const loaded = await unprintedPlan(invocation, file);
   const missing = loaded.plan === undefined ? [] : await missingExternals(loaded.plan, registry);
   const diagnostics = [...loaded.diagnostics, ...missing];
   printDiagnostics(diagnostics, invocation);
   if (loaded.plan !== undefined && missing.length === 0) return { plan: loaded.plan, diagnostics };
   return { exitCode: diagnostics.find(({ severity }) => severity === 'error')?.error.exitCode ?? EXIT.pipelineInvalid, diagnostics };
+}
+
+/** The plan, or what is wrong with it, and nothing printed; `sources`: every text that was read, also where there is no plan. */
+export async function unprintedPlan({ io, options }: Invocation, file: string): Promise<{ readonly plan?: Plan; readonly diagnostics: readonly Diagnostic[]; readonly sources?: readonly { readonly path: string }[] }> {
+  const { registry } = compositionOf(io);
+  return Promise.resolve(loadPlan(resolve(io.cwd, file), { registry, set: options.set, env: io.env }));
 }
 
 export function printDiagnostics(diagnostics: readonly Diagnostic[], { io, options }: Invocation): void {

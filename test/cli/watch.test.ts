@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test, vi } from 'vitest';
 import { changedSince, stampFiles, waitForChange, type Timing } from '../../src/cli/watch/file-changes.js';
+import { moduleFiles } from '../../src/cli/watch/module-files.js';
 import { FILE, FakeProject } from './fake-project.js';
 
 const root = mkdtempSync(join(tmpdir(), 'pipeline-watch-'));
@@ -71,6 +72,17 @@ describe('waiting for a change', () => {
     await waiting(path, () => writeFileSync(path, 'two'), { watchFolder: () => { open += 1; return { close: () => { open -= 1; } }; }, timing: { ...QUICK, lookEveryMs: 20 } });
     expect(open).toBe(0);
   });
+});
+
+test('the code of a pipeline file is its modules and what they import from the project, cycles and missing files included', () => {
+  const folder = join(root, 'modules');
+  mkdirSync(join(folder, 'lib'), { recursive: true });
+  writeFileSync(join(folder, 'p.yaml'), 'name: p\nmodules: [./own.ts, gone.ts]\nstages: {}\n');
+  writeFileSync(join(folder, 'own.ts'), `import x from "yaml";\nimport { a } from './lib/a.js';\nexport * from './lib';\nconst late = await import('./later.js');\n`);
+  writeFileSync(join(folder, 'lib', 'a.ts'), `import '../own.js';\n`);
+  writeFileSync(join(folder, 'lib', 'index.ts'), '');
+  expect(moduleFiles([join(folder, 'p.yaml')]).sort()).toEqual(['gone.ts', 'later.js', 'lib/a.ts', 'lib/index.ts', 'own.ts'].map((name) => join(folder, name)));
+  expect(moduleFiles([join(folder, 'missing.yaml'), join(folder, 'own.ts')])).toEqual([]);
 });
 
 describe('pipeline watch', () => {

@@ -3,7 +3,7 @@
  * by the name of its place: `<dir>`, `<run>`, `<stages>`, FILE, STAGE. Reads at most a pipeline file, a listing of runs and the manifest of stage
  * types; loads no engine, no parser and no stage code, because a person is waiting with a finger on the key.
  */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { ERROR_CODES } from '../../core/errors.js';
@@ -145,7 +145,9 @@ function settings({ params, stages }: TextOutline): Candidate[] {
 
 function outlineOfFile(file: string | undefined, cwd: string): TextOutline {
   try {
-    return outlineOfText(file === undefined ? '' : readFileSync(resolve(cwd, withHome(file)), 'utf8'));
+    const path = resolve(cwd, withHome(file ?? ''));
+    // a pipe would be waited for
+    return outlineOfText(statSync(path).isFile() ? readFileSync(path, 'utf8') : '');
   } catch {
     return outlineOfText('');
   }

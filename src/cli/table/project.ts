@@ -39,7 +39,7 @@ export const PROJECT_COMMANDS: readonly CommandSpec[] = [
     name: 'watch',
     group: 'Project',
     summary: 'Run a pipeline, and again whenever it or what it reads has changed.',
-    details: 'Watched are the pipeline file and the outside files of its stages, each by its path; folders are not walked. A change during a run starts the next round when the run has ended. --force counts in every round. Ctrl-C leaves.',
+    details: 'Watched are the pipeline file and what it extends, modules with their imports, and the outside files of stages, each by its path; folders are not walked. A change during a run starts the next round when the run has ended. --force counts in every round. Ctrl-C leaves.',
     args: [FILE],
     options: RUN_OPTIONS,
     examples: [['pipeline watch pipelines/tiny.yaml --set params.steps=12', 'edit the file and see']],

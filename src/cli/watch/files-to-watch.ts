@@ -1,13 +1,14 @@
 /**
- * The files whose change may change a run: the pipeline file and the outside files of its stages, each by its exact path. Folders are never
+ * The files whose change may change a run: the pipeline file and what it extends, the code that it brings along, and the outside files of its stages, each by its exact path. Folders are never
  * walked, so a data set of hundreds of GB costs no more than the list of files that the stages read anyway.
  */
 import { resolve } from 'node:path';
 import { PipelineError } from '../../core/errors.js';
-import { loadPlan } from '../../engine/load-plan.js';
 import { listExternals } from '../../engine/stage-externals.js';
+import { unprintedPlan } from '../checked-plan.js';
 import type { Invocation } from '../invocation.js';
 import { compositionOf } from '../registry.js';
+import { moduleFiles } from './module-files.js';
 
 /** Looking at each every few seconds stays cheap. */
 export const MOST_WATCHED = 2000;
@@ -18,11 +19,13 @@ export interface Watched {
   readonly left: number;
 }
 
-/** A file that is not valid is watched alone: nothing else is known. Whatever is wrong is reported by the run itself. */
-export async function filesToWatch({ io, options }: Invocation, file: string): Promise<Watched> {
+/** Of a file that is not valid the outside files are not known. Whatever is wrong is reported by the run itself. */
+export async function filesToWatch(invocation: Invocation, file: string): Promise<Watched> {
+  const { io } = invocation;
   const { registry } = compositionOf(io);
-  const { plan } = loadPlan(resolve(io.cwd, file), { registry, set: options.set, env: io.env });
-  const files = new Set([resolve(io.cwd, file)]);
+  const { plan, sources = [] } = await unprintedPlan(invocation, file);
+  const pipelineFiles = [...new Set([resolve(io.cwd, file), ...sources.map(({ path }) => path)])];
+  const files = new Set([...pipelineFiles, ...moduleFiles(pipelineFiles)]);
   for (const stage of plan?.stages ?? []) {
     if (stage.skipped !== undefined) continue;
     try {
