@@ -9,6 +9,7 @@ const DESCRIPTION = 'Declarative, cached pipelines for neural encoding models of
 
 const ENVIRONMENT: readonly (readonly [string, string])[] = [
   ['PIPELINE_CACHE_DIR', 'the store, when --cache-dir is not given'],
+  ['PIPELINE_REMOTE', 'off, read or read-write, when --remote is not given'],
   ['NO_COLOR, FORCE_COLOR', 'no colour, or colour also without a terminal'],
   ['CI', 'when set: plain lines instead of live rows'],
 ];

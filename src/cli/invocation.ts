@@ -1,5 +1,6 @@
 /** One parsed call of a command: its arguments, its options with their types, and where to write. */
 import type { CliIo } from './io.js';
+import type { ProjectConfigs } from './project-configs.js';
 import type { ColorChoice, Style } from './terminal.js';
 
 export interface Options {
@@ -35,6 +36,8 @@ export interface Invocation {
   readonly out: Style;
   /** style of text on stderr */
   readonly err: Style;
+  /** of the projects that the arguments lie in */
+  readonly configs: ProjectConfigs;
 }
 
 /** Resolves to the exit code. */

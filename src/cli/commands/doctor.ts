@@ -9,9 +9,10 @@ import type { Invocation } from '../invocation.js';
 import { availableCpus, availableMemoryMb, installedVersions } from '../machine-limits.js';
 import { projectPaths } from '../project-paths.js';
 import { compositionOf } from '../registry.js';
+import { tryRemote } from '../try-remote.js';
 import { textTable } from '../render/text-table.js';
 
-interface Check {
+export interface Check {
   readonly name: string;
   readonly ok: boolean;
   readonly detail: string;
@@ -24,6 +25,7 @@ export async function handle(invocation: Invocation): Promise<number> {
     await check('stage types', () => Promise.resolve(`${compositionOf(io).registry.manifests.size} known`)),
     await check('tensor service', tryTensors),
     await check('cache', () => tryStore(store)),
+    ...(await tryRemote(invocation)),
   ];
   const machine = { node: process.versions.node, system: `${platform()} ${release()} ${arch()}`, processor: cpus()[0]?.model.trim() ?? 'unknown', cores: String(availableCpus()), memory: `${availableMemoryMb()} MB` };
   const failed = checks.some(({ ok }) => !ok);
