@@ -1,6 +1,6 @@
 /**
  * A cache behind HTTP, as Bazel speaks to one: GET, HEAD and PUT of `<base>/ac/<sha256>` and `<base>/cas/<sha256>`. Bodies are streamed, never held.
- * Each request has a limit for silence and one for the whole that grows with the size; answers are capped; nobody is followed to another host,
+ * Each request has a limit for silence and one for the whole that grows with the bytes moved; answers are capped; nobody is followed to another host,
  * because the credentials are meant for this one.
  */
 import { createReadStream } from 'node:fs';
@@ -19,7 +19,7 @@ export interface HttpRemoteOptions {
 
 const CONNECTIONS = 8;
 const MOST_REDIRECTS = 3;
-/** A transfer that is slower than this over its whole length is given up, however steadily it drips. */
+/** A transfer that has been slower than this since it began is given up, however steadily it drips. */
 const SLOWEST_BYTES_PER_MS = 16;
 /** What is read of an answer that nobody needs, so that its connection can be used again. */
 const MOST_CHATTER = 64 * 1024;
@@ -28,8 +28,14 @@ interface Request {
   readonly method: 'GET' | 'HEAD' | 'PUT';
   readonly headers?: OutgoingHttpHeaders;
   readonly body?: () => Readable | Uint8Array;
-  /** of the body, whichever way it goes */
-  readonly size: number;
+  /** of what is sent */
+  readonly size?: number;
+}
+
+interface Answer {
+  readonly response: IncomingMessage;
+  /** so many bytes of it have come: it may take longer */
+  readonly progressed: (bytes: number) => void;
 }
 
 export class HttpRemote implements RemoteCache {
@@ -48,7 +54,7 @@ export class HttpRemote implements RemoteCache {
   }
 
   async getRecord(id: Digest): Promise<Uint8Array | undefined> {
-    const response = await this.#get(`ac/${id}`, MAX_RECORD_BYTES);
+    const response = await this.#get(`ac/${id}`);
     if (response === undefined) return undefined;
     const parts: Buffer[] = [];
     let size = 0;
@@ -60,8 +66,8 @@ export class HttpRemote implements RemoteCache {
     return Buffer.concat(parts);
   }
 
-  async getObject(digest: Digest, size: number): Promise<AsyncIterable<Uint8Array> | undefined> {
-    return this.#get(`cas/${digest}`, size);
+  getObject(digest: Digest): Promise<AsyncIterable<Uint8Array> | undefined> {
+    return this.#get(`cas/${digest}`);
   }
 
   putRecord(id: Digest, bytes: Uint8Array, replace: boolean): Promise<void> {
@@ -73,7 +79,7 @@ export class HttpRemote implements RemoteCache {
   }
 
   async has(digest: Digest, size: number): Promise<Presence> {
-    const response = await this.#follow(`cas/${digest}`, { method: 'HEAD', size: 0 });
+    const { response } = await this.#follow(`cas/${digest}`, { method: 'HEAD' });
     await settle(response);
     const status = response.statusCode ?? 0;
     this.#refuseIfTold(status, 'HEAD');
@@ -87,12 +93,13 @@ export class HttpRemote implements RemoteCache {
     this.#agent.destroy();
   }
 
-  async #get(path: string, size: number): Promise<AsyncIterable<Buffer> | undefined> {
-    const response = await this.#follow(path, { method: 'GET', size });
+  async #get(path: string): Promise<AsyncIterable<Buffer> | undefined> {
+    const answer = await this.#follow(path, { method: 'GET' });
+    const { response } = answer;
     const status = response.statusCode ?? 0;
     if (status === 200) {
       const coding = response.headers['content-encoding'];
-      if (coding === undefined || coding === 'identity') return this.#bodyOf(response);
+      if (coding === undefined || coding === 'identity') return this.#bodyOf(answer);
       response.destroy();
       throw this.#failure('wrong', `sent an answer in the coding ${coding}, which was not asked for`);
     }
@@ -104,7 +111,7 @@ export class HttpRemote implements RemoteCache {
 
   async #put(path: string, size: number, body: NonNullable<Request['body']>, replace: boolean): Promise<void> {
     const headers = { 'content-length': size, 'content-type': 'application/octet-stream', ...(replace ? {} : { 'if-none-match': '*' }) };
-    const response = await this.#send(new URL(path, this.#base), { method: 'PUT', headers, body, size });
+    const { response } = await this.#send(new URL(path, this.#base), { method: 'PUT', headers, body, size });
     await settle(response);
     const status = response.statusCode ?? 0;
     if ((status >= 200 && status < 300) || status === 412 || status === 409) return; // the last two: somebody was faster
@@ -118,9 +125,12 @@ export class HttpRemote implements RemoteCache {
     throw this.#failure('refused', `answered ${method} with status ${status}`);
   }
 
-  async *#bodyOf(response: IncomingMessage): AsyncGenerator<Buffer> {
+  async *#bodyOf({ response, progressed }: Answer): AsyncGenerator<Buffer> {
     try {
-      for await (const part of response) yield part as Buffer;
+      for await (const part of response) {
+        progressed((part as Buffer).length);
+        yield part as Buffer;
+      }
     } catch (error) {
       throw this.#asFailure(error);
     }
@@ -128,12 +138,13 @@ export class HttpRemote implements RemoteCache {
     if (!response.complete) throw this.#failure('unreachable', 'ended its answer early');
   }
 
-  async #follow(path: string, request: Request): Promise<IncomingMessage> {
+  async #follow(path: string, request: Request): Promise<Answer> {
     let url = new URL(path, this.#base);
     for (let hops = 0; ; hops += 1) {
-      const response = await this.#send(url, request);
+      const answer = await this.#send(url, request);
+      const { response } = answer;
       const { location } = response.headers;
-      if (![301, 302, 303, 307, 308].includes(response.statusCode ?? 0) || location === undefined) return response;
+      if (![301, 302, 303, 307, 308].includes(response.statusCode ?? 0) || location === undefined) return answer;
       await settle(response);
       const next = URL.canParse(location, url.href) ? new URL(location, url) : undefined;
       if (next?.origin !== this.#base.origin) throw this.#failure('wrong', `sent us elsewhere (${next?.origin ?? 'to no address'})`);
@@ -142,7 +153,7 @@ export class HttpRemote implements RemoteCache {
     }
   }
 
-  #send(url: URL, { method, headers, body, size }: Request): Promise<IncomingMessage> {
+  #send(url: URL, { method, headers, body, size = 0 }: Request): Promise<Answer> {
     const { timeoutMs } = this.#options;
     return new Promise((resolve, reject) => {
       const fail = (error: unknown): void => reject(this.#asFailure(error));
@@ -154,13 +165,20 @@ export class HttpRemote implements RemoteCache {
       const give = (failure: RemoteFailure): unknown => (answer ?? request).destroy(failure);
       const slow = (): unknown => give(this.#failure('slow', `did not finish ${method} in time`));
       const end = (): unknown => give(this.#failure('ended', 'was interrupted'));
-      const deadline = setTimeout(slow, timeoutMs + size / SLOWEST_BYTES_PER_MS);
+      const began = performance.now();
+      let moved = size;
+      let deadline = setTimeout(slow, timeoutMs + moved / SLOWEST_BYTES_PER_MS);
+      const progressed = (bytes: number): void => {
+        moved += bytes;
+        clearTimeout(deadline);
+        if (!request.closed) deadline = setTimeout(slow, began + timeoutMs + moved / SLOWEST_BYTES_PER_MS - performance.now());
+      };
       signal.addEventListener('abort', end, { once: true });
       request.setTimeout(timeoutMs, slow);
       request.on('error', fail);
       request.once('response', (response) => {
         answer = response;
-        resolve(response);
+        resolve({ response, progressed });
       });
       request.once('close', () => {
         clearTimeout(deadline);

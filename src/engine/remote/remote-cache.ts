@@ -21,7 +21,7 @@ export interface RemoteCache {
   /** Keeps what is there already, unless `replace`. */
   putRecord(id: Digest, bytes: Uint8Array, replace: boolean): Promise<void>;
   /** Bytes as they come, unchecked; undefined: not there. Ending the iteration early ends the transfer. */
-  getObject(digest: Digest, size: number): Promise<AsyncIterable<Uint8Array> | undefined>;
+  getObject(digest: Digest): Promise<AsyncIterable<Uint8Array> | undefined>;
   putObject(digest: Digest, size: number, path: string, replace: boolean): Promise<void>;
   has(digest: Digest, size: number): Promise<Presence>;
   /** ends what is under way */

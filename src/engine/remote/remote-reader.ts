@@ -105,14 +105,14 @@ export class RemoteReader {
   /** Nothing is left running when it rejects, and after a failure nothing more is asked for. */
   async #ensureAll(sizes: ReadonlyMap<Digest, number>): Promise<number[]> {
     let failure: { readonly error: unknown } | undefined;
-    const fetched = await Promise.all([...sizes].map(async ([digest, size]) => {
+    const fetched = await Promise.all([...sizes].map(([digest, size]) => this.#gate.run(async () => {
       try {
-        return await this.#gate.run(async () => (failure === undefined ? this.#ensure(digest, size) : 0));
+        return failure === undefined ? await this.#ensure(digest, size) : 0;
       } catch (error) {
         failure ??= { error };
         return 0;
       }
-    }));
+    })));
     if (failure !== undefined) throw (failure as { readonly error: unknown }).error;
     return fetched;
   }
@@ -137,7 +137,7 @@ export class RemoteReader {
     const { local, remote, maxObjectBytes, totals } = this.#options;
     if (size > maxObjectBytes) throw new RemoteFailure('unsuitable', `"${remote.place}" has an object of ${size} bytes, more than maxObjectSize allows`);
     if (!this.#problems.open) throw new RemoteFailure('ended', `"${remote.place}" is not asked any more`);
-    const content = await remote.getObject(digest, size);
+    const content = await remote.getObject(digest);
     if (content === undefined) throw new RemoteFailure('unsuitable', `"${remote.place}" has a record without its object ${digest.slice(0, 8)}`);
     const staging = await local.createStaging('remote');
     try {
