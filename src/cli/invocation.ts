@@ -1,6 +1,6 @@
 /** One parsed call of a command: its arguments, its options with their types, and where to write. */
+import type { ProjectConfigs } from '../engine/config/read-config.js';
 import type { CliIo } from './io.js';
-import type { ProjectConfigs } from './project-configs.js';
 import type { ColorChoice, Style } from './terminal.js';
 
 export interface Options {

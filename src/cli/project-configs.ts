@@ -4,23 +4,14 @@
  */
 import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import type { ProjectConfig } from '../engine/config/read-config.js';
+import type { LoadedConfig, ProjectConfigs } from '../engine/config/read-config.js';
 import { Settings } from '../engine/config/settings.js';
-import type { Diagnostic } from '../engine/diagnostics.js';
 import { findProjectRoot } from '../engine/project.js';
 import type { Invocation } from './invocation.js';
 import { textOption } from './option-values.js';
 import type { CommandSpec } from './table/spec.js';
 
 export const CONFIG_FILE = 'pipeline.config.yaml';
-
-export interface LoadedConfig {
-  readonly config: ProjectConfig;
-  readonly diagnostics: readonly Diagnostic[];
-}
-
-/** root of a project → its configuration, if it has one */
-export type ProjectConfigs = ReadonlyMap<string, LoadedConfig>;
 
 export async function loadConfigs(command: CommandSpec, args: readonly string[], cwd: string): Promise<ProjectConfigs> {
   const files = args.filter((_, i) => (command.args[i] ?? command.args.at(-1))?.name === 'FILE');

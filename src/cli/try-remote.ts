@@ -1,12 +1,11 @@
 /** Asks the shared cache for something that it does not have: the check of `pipeline doctor`. No check without a shared cache. */
 import { digestOf } from '../core/digest.js';
 import { openRemote, remoteSettings } from '../engine/remote/remote-settings.js';
-import type { Check } from './commands/doctor.js';
 import type { Invocation } from './invocation.js';
 import { settingsOf } from './project-configs.js';
 import { projectPaths } from './project-paths.js';
 
-export async function tryRemote(invocation: Invocation): Promise<readonly Check[]> {
+export async function tryRemote(invocation: Invocation): Promise<readonly { readonly name: string; readonly ok: boolean; readonly detail: string }[]> {
   const { root } = projectPaths(invocation);
   const { cwd, env } = invocation.io;
   const name = 'shared cache';

@@ -12,7 +12,7 @@ import { compositionOf } from '../registry.js';
 import { tryRemote } from '../try-remote.js';
 import { textTable } from '../render/text-table.js';
 
-export interface Check {
+interface Check {
   readonly name: string;
   readonly ok: boolean;
   readonly detail: string;

@@ -23,8 +23,17 @@ export interface ProjectConfig {
   readonly values: ReadonlyMap<string, ConfigValue>;
 }
 
-/** The file has to exist. `config` holds what could be read; use it only if no diagnostic is an error. */
-export function readProjectConfig(file: string): { readonly config: ProjectConfig; readonly diagnostics: readonly Diagnostic[] } {
+/** `config` holds what could be read: use it only if no diagnostic is an error. */
+export interface LoadedConfig {
+  readonly config: ProjectConfig;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** root of a project → its configuration, if it has one */
+export type ProjectConfigs = ReadonlyMap<string, LoadedConfig>;
+
+/** The file has to exist. */
+export function readProjectConfig(file: string): LoadedConfig {
   const diagnostics = new Diagnostics();
   const values = new Map<string, ConfigValue>();
   const text = diagnostics.attempt(undefined, () => readPipelineText(file));
