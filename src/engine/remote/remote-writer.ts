@@ -36,6 +36,8 @@ export class RemoteWriter {
   readonly #problems: Problems;
   readonly #gate = new Gate(RESULTS_AT_ONCE);
   readonly #pending = new Set<Promise<Sent>>();
+  /** objects that are there, or on their way: results share many */
+  readonly #objects = new Map<Digest, Promise<void>>();
   /** set when nothing more is to be sent */
   #over = false;
 
@@ -90,7 +92,7 @@ export class RemoteWriter {
     try {
       if (this.#over || !this.#problems.open) throw new RemoteFailure('ended', `"${remote.place}" is not asked any more`);
       const sizes = new Map([...objectFiles(record)].map(({ digest, size }) => [digest, size]));
-      for (const [digest, size] of sizes) await this.#sendObject(digest, size);
+      for (const [digest, size] of sizes) await this.#sendOnce(digest, size);
       await remote.putRecord(recordId(record.key), packRecord(record, signer), damaged.has(record.key));
       this.#problems.succeeded();
       totals.sent += 1;
@@ -100,6 +102,15 @@ export class RemoteWriter {
       this.#problems.failed(asFailure(error, remote), 'it is not sent');
       return 'not sent';
     }
+  }
+
+  #sendOnce(digest: Digest, size: number): Promise<void> {
+    const known = this.#objects.get(digest);
+    if (known !== undefined) return known;
+    const started = this.#sendObject(digest, size);
+    this.#objects.set(digest, started);
+    started.catch(() => this.#objects.delete(digest));
+    return started;
   }
 
   async #sendObject(digest: Digest, size: number): Promise<void> {

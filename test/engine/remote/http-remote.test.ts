@@ -366,6 +366,16 @@ describe('sending', () => {
     }
   });
 
+  test('an object that several results share is sent once', async () => {
+    await using server = await CacheServer.start();
+    await using machine = new Machine();
+    const store = await machine.open(httpRemote(server), { mode: 'read-write' });
+    for (const name of ['a', 'b', 'c', 'd']) await runStage(store, name, ['the same', `of ${name}`]);
+    await store.drain(10_000);
+    expect(store.totals).toMatchObject({ sent: 4, bytesSent: 'the same'.length + 4 * 'of a'.length });
+    expect([server.count('HEAD', 'cas'), server.count('PUT', 'cas'), server.count('PUT', 'ac')]).toEqual([5, 5, 4]);
+  });
+
   test('a server without HEAD gets everything', async () => {
     await using server = await CacheServer.start();
     server.misbehave = ({ method }, response) => method === 'HEAD' && Boolean(response.writeHead(405).end());
