@@ -35,7 +35,7 @@ export async function main(argv: readonly string[], io: CliIo): Promise<number> 
     const { parseArguments } = await import('./parse.js');
     const { command, args, options } = parseArguments(argv, io.env);
     const { loadConfigs } = await import('./project-configs.js');
-    const configs = await loadConfigs(command, args, io.cwd);
+    const configs = await loadConfigs(args, io.cwd);
     const { handle } = await command.load();
     return await handle({ args, options, io, out: style, err: styleFor(errorColor, isUnicode(io.env)), configs });
   } catch (error) {

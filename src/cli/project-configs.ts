@@ -9,13 +9,12 @@ import { Settings } from '../engine/config/settings.js';
 import { findProjectRoot } from '../engine/project.js';
 import type { Invocation } from './invocation.js';
 import { textOption } from './option-values.js';
-import type { CommandSpec } from './table/spec.js';
 
 export const CONFIG_FILE = 'pipeline.config.yaml';
 
-export async function loadConfigs(command: CommandSpec, args: readonly string[], cwd: string): Promise<ProjectConfigs> {
-  const files = args.filter((_, i) => (command.args[i] ?? command.args.at(-1))?.name === 'FILE');
-  const roots = new Set([cwd, ...files.map((file) => dirname(resolve(cwd, file)))].map(findProjectRoot));
+/** Arguments that are no paths lie in the current folder, so they add nothing. */
+export async function loadConfigs(args: readonly string[], cwd: string): Promise<ProjectConfigs> {
+  const roots = new Set([cwd, ...args.map((argument) => dirname(resolve(cwd, argument)))].map(findProjectRoot));
   const configs = new Map<string, LoadedConfig>();
   for (const root of roots) {
     const file = join(root, CONFIG_FILE);

@@ -84,6 +84,26 @@ describe('a shared cache', () => {
     expect(stderr).toContain('  to send what is missing: pipeline cache push\n');
   });
 
+  test('a run that is stopped does not wait for a server that says nothing, neither when it takes nor when it sends', async () => {
+    await using server = await CacheServer.start();
+    using team = await new Team().setUp();
+    for (const silent of ['GET', 'PUT']) {
+      team.configure(team.first, `mode: read-write, sign: { keyFile: "${team.keyFile}" }, timeout: 10 min`, `url: "${server.url}"`);
+      const stop = new AbortController();
+      let asked = 0;
+      server.misbehave = ({ method }) => {
+        if (method !== silent) return false;
+        asked += 1;
+        if (silent === 'GET' || asked === 2) stop.abort(); // both results are on their way then
+        return true;
+      };
+      const { code, stdout } = await team.first.run(['run', 'demo.yaml'], { signal: stop.signal });
+      // while it was sending everything had ended well: stopping takes nothing away
+      expect(code).toBe(silent === 'GET' ? 130 : 0);
+      expect(stdout).toContain(silent === 'GET' ? '0 fetched, 0 sent\n' : '0 sent, 2 not sent\n');
+    }
+  });
+
   test('cache push sends what an earlier run made, as soon as there is somewhere to send it to', async () => {
     using team = await new Team().setUp();
     await team.first.run(['run', 'demo.yaml', '--remote', 'off']);
@@ -195,4 +215,14 @@ describe('doctor', () => {
     using project = new FakeProject();
     expect((await project.run(['doctor'])).stdout).not.toContain('shared cache');
   });
+});
+
+test('the configuration that counts is that of the project the pipeline file lies in, wherever the command is called from', async () => {
+  using here = new FakeProject();
+  using there = new FakeProject();
+  here.write('pipeline.config.yaml', 'cache: { directory: wrong }\n');
+  there.write('pipeline.config.yaml', 'cache: { directory: right }\n');
+  await here.run(['run', join(there.folder, 'demo.yaml')]);
+  expect(readdirSync(there.folder)).toContain('right');
+  expect(readdirSync(here.folder)).not.toContain('wrong');
 });
