@@ -1,4 +1,6 @@
 /** Whole runs on two machines: stages, worker processes, matrices and restrictions on one side; nothing but their results on the other. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { rmSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { HttpRemote } from '../../../src/engine/remote/http-remote.js';
@@ -6,8 +8,11 @@ import { LayeredStore, type LayeredStoreOptions } from '../../../src/engine/remo
 import { signingKey, TrustedKeys } from '../../../src/engine/remote/signing.js';
 import type { FileStore } from '../../../src/engine/store/file-store.js';
 import { CacheServer } from '../../rigs/cache-server.js';
+import { compiledRig } from '../../rigs/pipeline/compiled.js';
 import { PipelineRig } from '../../rigs/pipeline-rig.js';
-import { TEAM } from '../../rigs/two-machines.js';
+import { assertStoreInvariants } from '../../rigs/store-invariants.js';
+import { keyOf } from '../../rigs/store-rig.js';
+import { contentsOf, Machine, TEAM } from '../../rigs/two-machines.js';
 
 const STAGES = `  a: { type: fake.inline, params: { label: a, text: A, pad: 9000 } }
   many:
@@ -112,4 +117,34 @@ describe('a pipeline on two machines', () => {
     expect(summary.record.stages.map(({ outputs }) => outputs['out']?.restricted)).toEqual([true, true]);
     expect(summary.record.restricted).toBe(true);
   });
+});
+
+test('a process that is killed while it fetches leaves a whole store, and the next one gets the result', async () => {
+  await using server = await CacheServer.start();
+  const remote = (): HttpRemote => new HttpRemote({ url: server.url, headers: {}, timeoutMs: 5000 });
+  const contents = Array.from({ length: 5 }, (_, i) => `${i} ${'x'.repeat(50_000)}`);
+  await using first = new Machine();
+  await first.share(remote(), 'a', contents);
+  await using second = new Machine();
+  const key = keyOf('a');
+  // in the middle of the record, of the first object, of the fourth, and when everything but one has come
+  for (const nth of [1, 2, 5, 6]) {
+    let asked = 0;
+    let reached: () => void = () => undefined;
+    const half = new Promise<void>((resolve) => (reached = resolve));
+    server.misbehave = ({ method, path }, response) => {
+      if (method !== 'GET' || (asked += 1) < nth) return false;
+      const body = server.entries.get(path) as Buffer;
+      response.writeHead(200, { 'content-length': body.length });
+      response.write(body.subarray(0, body.length / 2), reached);
+      return true;
+    };
+    const child = spawn(process.execPath, [compiledRig('fetch-child'), second.rig.directory, server.url, TEAM.publicKey, key], { stdio: 'ignore' });
+    await half;
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    await assertStoreInvariants(second.rig.directory, { finished: new Set() });
+  }
+  server.misbehave = undefined;
+  expect(await contentsOf(await second.open(remote()), key)).toEqual(contents);
 });
