@@ -16,6 +16,7 @@ export const RUN_COMMANDS: readonly CommandSpec[] = [
       CACHE_MODE,
       REMOTE,
       RESULTS,
+      { flags: '--tag <name>', description: 'give the run this tag (repeatable)', repeatable: true },
     ],
     examples: [
       ['pipeline run pipelines/face-rois.yaml', 'everything, only what changed'],

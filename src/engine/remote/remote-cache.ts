@@ -38,7 +38,7 @@ export class RemoteFailure extends PipelineError {
   readonly kind: FailureKind;
 
   constructor(kind: FailureKind, message: string, details: ErrorDetails = {}) {
-    super('E_REMOTE', message, details);
+    super('E_SHARED_CACHE', message, details);
     this.kind = kind;
   }
 }

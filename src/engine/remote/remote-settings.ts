@@ -36,7 +36,7 @@ export interface RemoteSettingsContext {
 
 const PRIVATE_KEY = 'a private key';
 
-/** undefined if there is none, or it is off. Errors: E_USAGE, E_MISSING_FIELD, E_REMOTE. */
+/** undefined if there is none, or it is off. Errors: E_USAGE, E_MISSING_FIELD, E_SHARED_CACHE. */
 export function remoteSettings(settings: Settings, context: RemoteSettingsContext): RemoteSettings | undefined {
   const mode = settings.get('remote.mode') as Setting;
   if (mode.value === 'off') return undefined;
@@ -100,7 +100,7 @@ function signerOf(settings: Settings, context: RemoteSettingsContext): SigningKe
     return signingKey(readFileSync(path, 'utf8'), path);
   } catch (error) {
     if (error instanceof PipelineError) throw error;
-    throw new PipelineError('E_REMOTE', `"${path}" cannot be read`, { facts: { expected: 'a private key', found: (error as Error).message }, hint: 'Make one with `pipeline cache keygen FILE`, or run with --remote read.', cause: error });
+    throw new PipelineError('E_SHARED_CACHE', `"${path}" cannot be read`, { facts: { expected: 'a private key', found: (error as Error).message }, hint: 'Make one with `pipeline cache keygen FILE`, or run with --remote read.', cause: error });
   }
 }
 
@@ -108,7 +108,7 @@ function secretIn(variable: string, what: string, env: NodeJS.ProcessEnv): strin
   const value = env[variable];
   // a line break in a header would begin another one
   if (value !== undefined && (what === PRIVATE_KEY ? value !== '' : /^[\x20-\x7e]+$/.test(value))) return value;
-  throw new PipelineError('E_REMOTE', `"${variable}" does not hold ${what}`, { facts: { expected: 'an environment variable with printable ASCII text', found: value === undefined || value === '' ? 'nothing' : 'other characters' }, hint: `Set ${variable}, or run with --remote off.` });
+  throw new PipelineError('E_SHARED_CACHE', `"${variable}" does not hold ${what}`, { facts: { expected: 'an environment variable with printable ASCII text', found: value === undefined || value === '' ? 'nothing' : 'other characters' }, hint: `Set ${variable}, or run with --remote off.` });
 }
 
 function pathOf({ value, from }: Setting, { root, cwd }: RemoteSettingsContext): string {

@@ -36,7 +36,7 @@ export function generateKey(): { readonly pem: string; readonly publicKey: strin
   return { pem: pair.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(), publicKey, id: keyId(publicKey) };
 }
 
-/** `place`: where the text came from, for the message. E_REMOTE if it is no private key of this kind; the text itself is never shown. */
+/** `place`: where the text came from, for the message. E_SHARED_CACHE if it is no private key of this kind; the text itself is never shown. */
 export function signingKey(pem: string, place: string): SigningKey {
   let key: KeyObject;
   try {
@@ -101,7 +101,7 @@ function publicKeyOf(text: string): KeyObject | undefined {
 }
 
 function noKey(place: string, found: string): PipelineError {
-  return new PipelineError('E_REMOTE', `"${place}" does not hold a key to sign with`, {
+  return new PipelineError('E_SHARED_CACHE', `"${place}" does not hold a key to sign with`, {
     facts: { expected: 'an ed25519 private key in PEM', found },
     hint: 'Make one with `pipeline cache keygen FILE`.',
   });

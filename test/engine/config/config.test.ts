@@ -150,9 +150,9 @@ describe('the shared cache that is in force', () => {
   });
 
   test('a credential that is not there is an error that names where it should be, never what is there', () => {
-    expect(failure(() => remote(FULL, { env: { SIGNING_KEY: pem } }))).toMatchObject({ code: 'E_REMOTE', message: '"TOKEN" does not hold the value of the header Authorization' });
+    expect(failure(() => remote(FULL, { env: { SIGNING_KEY: pem } }))).toMatchObject({ code: 'E_SHARED_CACHE', message: '"TOKEN" does not hold the value of the header Authorization' });
     for (const bad of ['two\nlines', 'ü']) expect(JSON.stringify(failure(() => remote(FULL, { env: { ...env, TOKEN: bad } })))).not.toContain(bad);
-    expect(failure(() => remote(FULL, { env: { TOKEN: 'x', SIGNING_KEY: 'hello' } }))).toMatchObject({ code: 'E_REMOTE', message: '"SIGNING_KEY" does not hold a key to sign with' });
-    expect(failure(() => remote('remote: { directory: share, mode: read-write, trust: any, sign: { keyFile: nowhere.key } }'))).toMatchObject({ code: 'E_REMOTE', message: '"/project/nowhere.key" cannot be read' });
+    expect(failure(() => remote(FULL, { env: { TOKEN: 'x', SIGNING_KEY: 'hello' } }))).toMatchObject({ code: 'E_SHARED_CACHE', message: '"SIGNING_KEY" does not hold a key to sign with' });
+    expect(failure(() => remote('remote: { directory: share, mode: read-write, trust: any, sign: { keyFile: nowhere.key } }'))).toMatchObject({ code: 'E_SHARED_CACHE', message: '"/project/nowhere.key" cannot be read' });
   });
 });

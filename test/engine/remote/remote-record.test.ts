@@ -146,7 +146,7 @@ describe('keys', () => {
         error = thrown;
       }
       expect(error).toBeInstanceOf(PipelineError);
-      expect(error).toMatchObject({ code: 'E_REMOTE', message: '"key.pem" does not hold a key to sign with' });
+      expect(error).toMatchObject({ code: 'E_SHARED_CACHE', message: '"key.pem" does not hold a key to sign with' });
       expect(JSON.stringify(error)).not.toContain(pem);
     }
   });
