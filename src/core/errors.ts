@@ -58,6 +58,7 @@ export const ERROR_CODES = {
   E_CACHE_DAMAGED: 4,
   E_STORE_IO: 6,
   E_NO_SPACE: 6,
+  E_SHARED_CACHE: 6,
   // the machine
   E_ENVIRONMENT: 6,
   E_SERVICE_MISSING: 6,
