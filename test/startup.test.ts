@@ -74,6 +74,20 @@ describe('what a command loads', () => {
     expect(traced('--version').loaded).toEqual(['cli/main.js', 'cli/package-root.js', 'cli/terminal.js']);
   });
 
+  test('completing a word loads the command table and what names the candidates: no engine, no package', () => {
+    for (const words of [['ru'], ['explain', 'p.yaml', ''], ['show', ''], ['schema', ''], ['run', 'p.yaml', '--set', '']]) {
+      const { loaded } = traced('__complete', ...words);
+      expect(packages(loaded)).toEqual([]);
+      expect(loaded.filter((name) => !name.startsWith('cli/'))).toEqual(['core/errors.js', 'engine/project.js']);
+      expect(loaded.filter((name) => name.startsWith('cli/commands/'))).toEqual([]);
+    }
+  });
+
+  test('a pipeline as text loads no layout library; only a picture does', () => {
+    for (const format of ['mermaid', 'dot', 'json']) expect(packages(traced('graph', 'p.yaml', '--format', format).loaded)).not.toContain('@dagrejs/dagre');
+    expect(packages(traced('graph', 'p.yaml', '--format', 'svg').loaded)).toContain('@dagrejs/dagre');
+  });
+
   test('plan and validate load no stage code, no schema compiler, no native package', () => {
     for (const command of ['plan', 'validate']) {
       const { loaded } = traced(command, 'p.yaml');

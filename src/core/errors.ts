@@ -50,6 +50,7 @@ export const ERROR_CODES = {
   E_CANCELLED: 130,
   E_NOT_CONVERGED: 1,
   E_LEAK: 1,
+  E_NOT_REPEATABLE: 3,
   // the store
   E_OBJECT_DAMAGED: 4,
   E_RECORD_DAMAGED: 4,
@@ -57,9 +58,11 @@ export const ERROR_CODES = {
   E_CACHE_DAMAGED: 4,
   E_STORE_IO: 6,
   E_NO_SPACE: 6,
+  E_SHARED_CACHE: 6,
   // the machine
   E_ENVIRONMENT: 6,
   E_SERVICE_MISSING: 6,
+  E_REMOTE: 6,
 } as const satisfies Record<string, number>;
 
 export type ErrorCode = keyof typeof ERROR_CODES;

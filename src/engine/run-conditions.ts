@@ -4,18 +4,18 @@
  * taken for one that did not. What cannot be put into words here makes `conditionsOf` say no, and then nothing is remembered.
  * Reads texts and stamps; plans nothing, loads no stage code.
  */
-import { readFileSync, statSync } from 'node:fs';
 import { digestOf, type Digest } from '../core/digest.js';
 import { PipelineError } from '../core/errors.js';
 import type { JsonObject } from '../core/json.js';
 import { ExternalDigests } from './external-digests.js';
 import type { Plan } from './plan.js';
+import { sourcesOf, sourceText, type PlanSourceText } from './source-text.js';
 import { listExternals } from './stage-externals.js';
 import type { StageRegistry } from './stage.js';
 
 export interface RunConditions {
   /** texts that the plan was made from */
-  readonly sources: readonly { readonly path: string; readonly digest: Digest }[];
+  readonly sources: readonly PlanSourceText[];
   /** variables that were read; null = unset */
   readonly env: Readonly<Record<string, string | null>>;
   /** what stages read outside the store: the list may change as well as the contents */
@@ -45,11 +45,14 @@ export async function conditionsOf(plan: Plan, registry: StageRegistry, storeDir
     }
     if (files.length > 0 || registry.modules[stage.manifest.type]?.externals !== undefined) outside.push({ stage: stage.name, type: stage.manifest.type, params: stage.params, files });
   }
-  return { sources: [{ path: plan.file, digest: plan.source }], env: plan.env, outside };
+  return { sources: sourcesOf(plan), env: plan.env, outside };
 }
 
 export async function stillHold({ sources, env, outside }: RunConditions, registry: StageRegistry, storeDirectory: string, environment: NodeJS.ProcessEnv): Promise<boolean> {
-  for (const { path, digest } of sources) if (textDigest(path) !== digest) return false;
+  for (const { path, digest } of sources) {
+    const text = sourceText(path);
+    if (text === undefined || digestOf(text) !== digest) return false;
+  }
   for (const [name, value] of Object.entries(env)) if ((environment[name] ?? null) !== value) return false;
   if (outside.length === 0) return true;
   const digests = await ExternalDigests.open(storeDirectory);
@@ -68,13 +71,4 @@ export async function stillHold({ sources, env, outside }: RunConditions, regist
     throw error;
   }
   return true;
-}
-
-/** As `loadPlan` reads it: without a byte order mark. */
-function textDigest(path: string): Digest | undefined {
-  try {
-    return statSync(path).isFile() ? digestOf(new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(path))) : undefined;
-  } catch {
-    return undefined;
-  }
 }

@@ -8,11 +8,17 @@ import type { SerializedError } from '../core/errors.js';
 import type { Artifact } from './artifact.js';
 import { baseName, type Coordinates } from './coordinates.js';
 import type { RunEvent, RunEventListener, StageWord } from './events.js';
-import { gitState, hardware, softwareVersions, type GitState } from './machine.js';
+import { gitState, type GitState } from './git-state.js';
+import { hardware, softwareVersions } from './machine.js';
 import type { Plan, PlannedStage } from './plan.js';
-import type { StageKey } from './record.js';
+import { keptReasons, type StageReason } from './reasons.js';
 import { newRunId, RunFolder } from './run-folder.js';
+import type { StageKey } from './record.js';
+import { runIds } from './run-history.js';
+import { nameAmong } from './run-name.js';
 import type { OutputSummary, RunRecord, StageOutcome } from './run-record.js';
+import type { RunCommand } from './run-command.js';
+import { keepSources } from './run-sources.js';
 import type { KeyedStage, RunContents } from './run-state.js';
 import { layoutOf } from './store/layout.js';
 import { currentOwner } from './store/owner.js';
@@ -41,6 +47,7 @@ export interface JournalOptions {
   readonly software?: Readonly<Record<string, string>>;
   /** by `performance.now()`; default: now */
   readonly began?: number;
+  readonly command?: RunCommand;
 }
 
 /** What a run record says of a plan besides its stages. */
@@ -58,10 +65,13 @@ export class RunJournal {
   readonly #folder: RunFolder | undefined;
   readonly #store: Store;
   readonly #listener: RunEventListener | undefined;
+  readonly #command: RunCommand | undefined;
   readonly #startedAt: Date;
   readonly #began: number;
   readonly #outcomes: ReadonlyMap<string, Mutable<StageOutcome>>;
   readonly #outputs = new Map<string, Readonly<Record<string, Artifact>>>();
+  /** what was taken from the second level of the cache */
+  readonly #fetched = new Set<StageKey>();
   #git: Promise<GitState | null> | undefined;
   #failure: { readonly error: unknown } | undefined;
   #over = false;
@@ -72,6 +82,7 @@ export class RunJournal {
     this.#listener = options.onEvent;
     this.#began = options.began ?? performance.now();
     this.#startedAt = new Date(Date.now() - (performance.now() - this.#began));
+    this.#command = options.command;
     this.software = { ...softwareVersions(), ...options.software };
     this.#outcomes = new Map(outcomes.map((outcome) => [outcome.name, outcome]));
     [this.id, this.#folder] = openFolder(options.store);
@@ -80,6 +91,7 @@ export class RunJournal {
   static begin(plan: Plan, options: JournalOptions): RunJournal {
     const journal = new RunJournal(plan, plan.stages.map(outcomeOf), options);
     journal.#folder?.begin({ ...journal.#record('running'), owner: currentOwner() });
+    journal.#keepSources();
     journal.#started();
     return journal;
   }
@@ -90,6 +102,7 @@ export class RunJournal {
    */
   static unchanged(plan: PlanHead, outcomes: readonly StageOutcome[], options: JournalOptions): RunJournal {
     const journal = new RunJournal(plan, outcomes, options);
+    journal.#keepSources();
     journal.#started();
     for (const { name, reason = '', word } of outcomes) if (word === 'skipped') journal.emit({ kind: 'stage.skipped', stage: name, reason });
     for (const { name, key, word } of outcomes) if (word === 'restored') journal.emit({ kind: 'stage.restored', stage: name, key: key as StageKey, durationMs: 0 });
@@ -99,11 +112,12 @@ export class RunJournal {
   #started(): void {
     const { name: pipeline, file } = this.#plan;
     const stages = [...this.#outcomes.values()].map(({ name, type, coordinates }) => ({ name, type, ...(coordinates === undefined ? {} : { coordinates }) }));
-    this.emit({ kind: 'run.started', run: this.id, pipeline, file, stages });
+    this.emit({ kind: 'run.started', run: this.id, name: this.#name(), pipeline, file, stages });
   }
 
   emit(event: RunEvent): void {
     if (this.#over) return; // the store may outlive this run
+    if (event.kind === 'remote.fetched') this.#fetched.add(event.key);
     this.#guard(() => {
       this.#folder?.event(event, performance.now() - this.#began);
       this.#listener?.(event);
@@ -114,11 +128,12 @@ export class RunJournal {
     this.#outcome(stage).key = key;
   }
 
-  started(stage: PlannedStage, { key, material }: KeyedStage, reason: string): void {
-    this.#git ??= gitState(dirname(this.#plan.file));
-    this.#outcome(stage.name).reason = reason;
+  started(stage: PlannedStage, { key, material }: KeyedStage, reason: string, because: readonly StageReason[]): void {
+    this.#git ??= gitState(dirname(this.#plan.file), this.#folder?.path);
+    const reasons = keptReasons(because);
+    Object.assign(this.#outcome(stage.name), { reason, reasons });
     this.#guard(() => this.#folder?.material({ stage: stage.name, key, material }));
-    this.emit({ kind: 'stage.started', stage: stage.name, type: stage.manifest.type, key, reason });
+    this.emit({ kind: 'stage.started', stage: stage.name, type: stage.manifest.type, key, reason, reasons });
   }
 
   listenerFor(stage: string): JobListener {
@@ -155,7 +170,10 @@ export class RunJournal {
     if (event.kind === 'stage.blocked') outcome.reason = `blocked by ${event.by}`;
     if ('durationMs' in event) outcome.durationMs = Math.round(event.durationMs);
     this.#folder?.endLog(stage);
-    this.emit(event);
+    if (event.kind === 'stage.restored' && this.#fetched.has(event.key)) {
+      outcome.from = 'remote';
+      this.emit({ ...event, from: 'remote' });
+    } else this.emit(event);
   }
 
   async finish(cancelled: boolean, contents: RunContents): Promise<RunSummary> {
@@ -186,6 +204,16 @@ export class RunJournal {
     if (this.#failure !== undefined) throw this.#failure.error;
   }
 
+  /** Among the runs of the store, whose younger ones do not change it. */
+  #name(): string {
+    return nameAmong(this.id, this.#folder === undefined ? [] : runIds(this.#store.directory));
+  }
+
+  #keepSources(): void {
+    const folder = this.#folder?.path;
+    if (folder !== undefined) this.#guard(() => keepSources(folder, this.#plan));
+  }
+
   #record(outcome: RunRecord['outcome']): RunRecord {
     const plan = this.#plan;
     return {
@@ -198,6 +226,7 @@ export class RunJournal {
       params: plan.params,
       env: plan.env,
       cacheMode: this.#store.mode,
+      ...(this.#command === undefined ? {} : { command: this.#command }),
       outcome,
       startedAt: this.#startedAt.toISOString(),
       durationMs: Math.round(performance.now() - this.#began),
@@ -239,7 +268,7 @@ function openFolder(store: Store): [id: string, folder: RunFolder | undefined] {
 
 function outcomeOf(stage: PlannedStage): Mutable<StageOutcome> {
   const inputs = Object.fromEntries(Object.entries(stage.inputs).map(([port, bindings]) => [port, bindings.map((binding) => `${binding.stage}.${binding.output}`)]));
-  return { name: stage.name, ...ofInstance(stage), type: stage.manifest.type, version: stage.manifest.version, params: stage.params, inputs, metrics: {}, outputs: {} };
+  return { name: stage.name, ...ofInstance(stage), type: stage.manifest.type, version: stage.manifest.version, params: stage.params, inputs, metrics: {}, outputs: {}, ...(stage.seed === null ? {} : { seed: stage.seed }) };
 }
 
 function ofInstance({ name, coordinates }: PlannedStage): { readonly coordinates?: Coordinates } {

@@ -116,12 +116,12 @@ export async function rememberRun(place: MemoryPlace, plan: Plan, summary: RunSu
   write(pathOf(place), { format: FORMAT, plan: head, conditions, stages, records: [...stamps], objects: [...objects], shown: [...shown], results, sizes });
 }
 
-/** The outcome of a stage when the same run is made again; undefined if it cannot be foretold. */
-function settled({ name, coordinates, type, version, params, inputs, word, reason, key, metrics, outputs }: StageOutcome): StageOutcome | undefined {
-  const common = { name, ...(coordinates === undefined ? {} : { coordinates }), type, version, params, inputs, metrics, outputs };
-  if (word === 'skipped') return { ...common, word, ...(reason === undefined ? {} : { reason }) };
-  if ((word !== 'ran' && word !== 'restored') || key === undefined) return undefined;
-  return { ...common, word: 'restored', key, durationMs: 0 };
+/** The outcome of a stage when the same run is made again: without what this time alone is to blame for. undefined if it cannot be foretold. */
+function settled(outcome: StageOutcome): StageOutcome | undefined {
+  const { word, reason, reasons: _reasons, from: _from, durationMs: _durationMs, error: _error, ...lasting } = outcome;
+  if (word === 'skipped') return { ...lasting, word, ...(reason === undefined ? {} : { reason }) };
+  if ((word !== 'ran' && word !== 'restored') || lasting.key === undefined) return undefined;
+  return { ...lasting, word: 'restored', durationMs: 0 };
 }
 
 /** The results that an unchanged run points to are the newest ones, and nobody tidied up: see publish-results.ts. */

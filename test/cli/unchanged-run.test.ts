@@ -57,6 +57,8 @@ async function ask(project: FakeProject, ...args: string[]): Promise<{ memory: b
 }
 let environment: NodeJS.ProcessEnv = {};
 
+/** what a run is called: it follows from its id */
+const NAME = /\b[a-z]+-[a-z]+-[0-9a-f]{2,}\b/g;
 const cache = (project: FakeProject, shelf: string): string[] =>
   readdirSync(join(project.folder, 'cache', shelf), { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name)).sort();
 const recordOf = (project: FakeProject, type: string): string => cache(project, 'records').find((path) => readFileSync(path, 'utf8').includes(`"type":"${type}"`)) as string;
@@ -127,9 +129,9 @@ describe('a run in which nothing changed', () => {
         const result = await project.run(['run', 'demo.yaml', ...args]);
         planned.push(project.planned > before);
         const folder = dirname(cache(project, 'runs').filter((path) => path.endsWith('run.json')).at(-1) as string);
-        const text = (name: string): string => project.normalise(readFileSync(join(folder, name), 'utf8')).replace(/"(durationMs|ms)": ?[\d.]+/g, '"$1":0').replace(/"startedAt": ?"[^"]*"/g, '"startedAt":""');
+        const text = (name: string): string => project.normalise(readFileSync(join(folder, name), 'utf8')).replace(/"(durationMs|ms)": ?[\d.]+/g, '"$1":0').replace(/"startedAt": ?"[^"]*"/g, '"startedAt":""').replace(NAME, '<name>');
         // stages end in any order: what is told is compared, not when
-        answers.push({ ...result, stderr: result.stderr.split('\n').sort(), stdout: result.stdout.replace(/"durationMs":[\d.]+/g, '').split('\n').sort(), run: text('run.json'), events: text('events.ndjson').replace(/"seq":\d+,/g, '').split('\n').sort() });
+        answers.push({ ...result, stderr: result.stderr.replace(NAME, '<name>').split('\n').sort(), stdout: result.stdout.replace(NAME, '<name>').replace(/"durationMs":[\d.]+/g, '').split('\n').sort(), run: text('run.json'), events: text('events.ndjson').replace(/"seq":\d+,/g, '').split('\n').sort() });
       }
       return { first: answers[0], second: answers[1], planned };
     };

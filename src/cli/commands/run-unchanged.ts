@@ -10,6 +10,7 @@ import type { Invocation } from '../invocation.js';
 import { installedVersions } from '../machine-limits.js';
 import { countsLine } from '../render/stage-line.js';
 import { printResults } from '../results-output.js';
+import { commandOf } from '../run-command.js';
 import { memoryPlace } from '../run-request.js';
 import { rendererFor } from '../run-renderer.js';
 
@@ -31,7 +32,7 @@ async function again(run: RememberedRun, began: number, place: MemoryPlace, invo
     const renderer = await rendererFor(invocation);
     let summary;
     try {
-      const journal = RunJournal.unchanged(run.plan, run.stages, { store, onEvent: (event) => renderer.onEvent(event), software: installedVersions(), began });
+      const journal = RunJournal.unchanged(run.plan, run.stages, { store, onEvent: (event) => renderer.onEvent(event), software: installedVersions(), command: commandOf(invocation), began });
       journal.throwFailure();
       summary = await journal.finish(false, { outside: new Map() });
     } finally {

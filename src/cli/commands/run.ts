@@ -8,11 +8,11 @@ import { publishResults } from '../../engine/publish-results.js';
 import { rememberRun } from '../../engine/run-memory.js';
 import type { RunSummary } from '../../engine/run-journal.js';
 import { selectStages } from '../../engine/stage-selector.js';
-import { openStore } from '../../engine/store/file-store.js';
 import { renderReport } from '../../report/html.js';
 import { checkedPlan } from '../checked-plan.js';
 import { shortPath } from '../error-output.js';
 import { EXIT } from '../exit-codes.js';
+import { failedLogLines } from '../failed-log.js';
 import { interruption } from '../interruption.js';
 import type { Invocation } from '../invocation.js';
 import { availableCpus, availableMemoryMb, installedVersions } from '../machine-limits.js';
@@ -23,7 +23,10 @@ import { countsLine } from '../render/stage-line.js';
 import { ALL_STAGES, resumeCommand } from '../resume-command.js';
 import { printResults } from '../results-output.js';
 import { memoryPlace } from '../run-request.js';
+import { openRunStore } from '../run-store.js';
 import { rendererFor } from '../run-renderer.js';
+import { commandOf } from '../run-command.js';
+import { runTags } from '../run-tags.js';
 
 export async function handle(invocation: Invocation): Promise<number> {
   const { args, io, options } = invocation;
@@ -34,7 +37,8 @@ export async function handle(invocation: Invocation): Promise<number> {
   const force = forced(plan, options.force);
   const paths = projectPaths(invocation, file);
   const { registry, workerEntry } = compositionOf(io);
-  const store = await openStore(paths.store, { mode: options.cacheMode });
+  const { store, interrupt, finish } = await openRunStore(invocation, paths);
+  const tags = runTags(invocation, store);
   const pool = createWorkerPool({ workerEntry, env: { ...io.env } });
   try {
     const renderer = await rendererFor(invocation);
@@ -43,6 +47,7 @@ export async function handle(invocation: Invocation): Promise<number> {
       pool.kill();
     };
     using stop = interruption(io, { onStop: (message) => renderer.note(message), onKill });
+    stop.signal.addEventListener('abort', interrupt, { once: true });
     let summary: RunSummary;
     try {
       summary = await execute(plan, {
@@ -55,17 +60,23 @@ export async function handle(invocation: Invocation): Promise<number> {
         keepGoing: options.keepGoing,
         force,
         signal: stop.signal,
-        onEvent: (event) => renderer.onEvent(event),
+        onEvent: (event) => {
+          tags.onEvent(event);
+          renderer.onEvent(event);
+        },
         software: installedVersions(),
+        command: commandOf(invocation),
       });
     } finally {
       await renderer.close();
     }
+    await tags.kept();
     if (!options.json) printOutcome(summary, invocation);
     const results = await publishResults(plan, summary, store, paths.results, async () => renderReport(await reportModel(summary, store, io.cwd)));
     printResults(results, summary, invocation);
-    const memory = checked.warned ? undefined : memoryPlace(invocation);
+    const memory = checked.diagnostics.length > 0 ? undefined : memoryPlace(invocation);
     if (memory !== undefined) await rememberRun(memory, plan, summary, results);
+    await finish(stop.signal);
     return summary.outcome === 'cancelled' ? (stop.exitCode() ?? EXIT.interrupted) : summary.outcome === 'failed' ? EXIT.stageFailed : EXIT.ok;
   } finally {
     await pool.close();
@@ -85,6 +96,7 @@ function printOutcome(summary: RunSummary, invocation: Invocation): void {
     if (error.code === 'E_CANCELLED') continue; // it was asked to stop: there is nothing to look up
     const log = summary.folder === undefined ? '' : `  log: ${shortPath(join(summary.folder, logOf(stage)), io.cwd)}`;
     io.stderr.write(`${err.red(`${stage} failed`)}${log}\n`);
+    for (const line of failedLogLines(summary, stage, error.stack)) io.stderr.write(`${line}\n`);
     if (error.code !== 'BUG') io.stderr.write(`  more: pipeline help ${error.code}\n`);
   }
   if (summary.outcome === 'succeeded' || options.quiet) return;

@@ -6,6 +6,7 @@ import { deserializeError } from '../../core/errors.js';
 import { unreachable } from '../../core/unreachable.js';
 import type { RunEvent, StageWord } from '../../engine/events.js';
 import { printable, type Style } from '../terminal.js';
+import { runLabel } from '../run-label.js';
 import { formatDuration } from './duration.js';
 import { MatrixProgress } from './matrix-progress.js';
 import { shortKey, stageLine } from './stage-line.js';
@@ -54,7 +55,7 @@ export class EventLines {
         this.#began = this.#options.now();
         this.#nameWidth = Math.min(WIDEST_NAME, longest(event.stages.map(({ name }) => name)));
         this.#matrices = new MatrixProgress(event.stages.map(({ name }) => name));
-        return quiet ? [] : [`${style.bold(event.pipeline)}  run ${event.run}  ${event.stages.length} ${event.stages.length === 1 ? 'stage' : 'stages'}`];
+        return quiet ? [] : [`${style.bold(event.pipeline)}  run ${event.name === undefined ? event.run : runLabel(event.run, event.name)}  ${event.stages.length} ${event.stages.length === 1 ? 'stage' : 'stages'}`];
       case 'stage.started':
         this.#keys.set(event.stage, event.key);
         this.#matrices.started(event.stage);
@@ -67,7 +68,7 @@ export class EventLines {
       case 'stage.ran':
         return [...(quiet ? [] : [this.#line({ name: event.stage, word: 'ran', key: event.key, durationMs: event.durationMs, ...(event.stored ? {} : { note: '(not stored)' }) })]), ...this.#settled(event.stage, 'ran')];
       case 'stage.restored':
-        return [...(quiet || this.#isFolded(event.stage) ? [] : [this.#line({ name: event.stage, word: 'restored', key: event.key, durationMs: event.durationMs })]), ...this.#settled(event.stage, 'restored')];
+        return [...(quiet || this.#isFolded(event.stage) ? [] : [this.#line({ name: event.stage, word: 'restored', key: event.key, durationMs: event.durationMs, ...(event.from === undefined ? {} : { note: `from ${event.from}` }) })]), ...this.#settled(event.stage, 'restored')];
       case 'stage.skipped':
         return [...(quiet || this.#isFolded(event.stage) ? [] : [this.#line({ name: event.stage, word: 'skipped', note: printable(event.reason) })]), ...this.#settled(event.stage, 'skipped')];
       case 'stage.failed': {
@@ -82,6 +83,9 @@ export class EventLines {
         return [...(this.#isFolded(event.stage) ? [] : [this.#line({ name: event.stage, word: 'blocked', note: `by ${event.by}` })]), ...this.#settled(event.stage, 'blocked')];
       case 'store.damaged':
         return [`${style.yellow(style.symbol('warning'))} damaged ${event.what} ${shortKey(event.id)}  ${event.action}  ${event.path}`];
+      case 'remote.warning':
+        return [`${style.yellow(style.symbol('warning'))} remote  ${printable(event.text)}`];
+      case 'remote.fetched':
       case 'run.finished':
         return [];
       default:
