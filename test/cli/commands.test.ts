@@ -59,7 +59,7 @@ describe('pipeline validate', () => {
     project.write('broken.yaml', 'name: broken\nstages:\n  a: { type: fake.numbr }\n');
     const { stdout, stderr } = await project.run(['validate', 'broken.yaml', '--json']);
     expect(JSON.parse(stderr)).toEqual({ schema: 'pipeline.error.v1', severity: 'error', code: 'E_UNKNOWN_STAGE_TYPE', message: '"fake.numbr" is not a known stage type', facts: { stage: 'a' }, file: 'broken.yaml', line: 3, column: 14, hint: 'did you mean "fake.number"?', exitCode: 3 });
-    expect(JSON.parse(stdout)).toEqual({ schema: 'pipeline.validate.v1', file: 'broken.yaml', valid: false });
+    expect(JSON.parse(stdout)).toEqual({ schema: 'pipeline.validate.v1', file: 'broken.yaml', valid: false, diagnostics: [JSON.parse(stderr)] });
   });
 });
 

@@ -119,8 +119,8 @@ export const LOOK_COMMANDS: readonly CommandSpec[] = [
     group: 'Look',
     summary: 'Print the JSON Schema of pipeline files, or of the parameters of one stage type.',
     args: [{ name: 'TYPE', description: 'a stage type, such as readout.ridge', optional: true }],
-    options: [],
-    examples: [['pipeline schema readout.ridge', 'its parameters, with ranges and defaults']],
+    options: [{ flags: '--list', description: 'list the stage types instead' }],
+    examples: [['pipeline schema --list', 'which stage types are there?'], ['pipeline schema readout.ridge', 'its parameters, with ranges and defaults']],
     load: () => import('../commands/schema.js'),
   },
   {
