@@ -26,7 +26,8 @@ writeFileSync(at('dist/stages/manifest.json'), `${JSON.stringify(manifests, null
 writeFileSync(at('dist/stages/validators.cjs'), (await load('dist/engine/validator-code.js')).validatorCode(manifests));
 
 writeIfChanged('schema/pipeline.schema.json', `${JSON.stringify((await load('dist/engine/published-schema.js')).publishedSchema(manifests), null, 2)}\n`);
-writeIfChanged('docs/stages.md', (await load('tools/stage-reference.mjs')).stageReference(manifests));
+const { BUILT_IN_PAGE, referencePage } = await load('dist/engine/reference-page.js');
+writeIfChanged('docs/stages.md', referencePage(manifests, BUILT_IN_PAGE));
 
 chmodSync(at('dist/cli/main.js'), 0o755);
 const link = at('node_modules/.bin/pipeline');

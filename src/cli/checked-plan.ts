@@ -1,12 +1,13 @@
 /** Loads a pipeline file and prints everything that is wrong with it, in one go. Commands go on only with a plan. */
 import { resolve } from 'node:path';
 import type { Diagnostic } from '../engine/diagnostics.js';
-import { loadPlan } from '../engine/load-plan.js';
+import { loadPlanWithModules } from '../engine/modules/load-plan-with-modules.js';
 import { missingExternals } from '../engine/missing-externals.js';
 import type { Plan } from '../engine/plan.js';
 import { errorJson, errorText, moreHint } from './error-output.js';
 import { EXIT } from './exit-codes.js';
 import type { Invocation } from './invocation.js';
+import { moduleLoaderFor } from './own-modules.js';
 import { compositionOf } from './registry.js';
 import { wantsColor } from './terminal.js';
 
@@ -15,7 +16,7 @@ export type CheckedPlan = { readonly plan: Plan } | { readonly plan?: undefined;
 export async function checkedPlan(invocation: Invocation, file: string): Promise<CheckedPlan> {
   const { io, options } = invocation;
   const { registry } = compositionOf(io);
-  const loaded = loadPlan(resolve(io.cwd, file), { registry, set: options.set, env: io.env });
+  const loaded = await loadPlanWithModules(resolve(io.cwd, file), { registry, set: options.set, env: io.env, loader: () => moduleLoaderFor(invocation, file) });
   const missing = loaded.plan === undefined ? [] : await missingExternals(loaded.plan, registry);
   const diagnostics = [...loaded.diagnostics, ...missing];
   printDiagnostics(diagnostics, invocation);
