@@ -47,7 +47,7 @@ export async function bundleModule(path: string, root: string, own: OwnPackage):
   try {
     const result = await build({
       entryPoints: [path], absWorkingDir: root, outfile: join(root, 'bundle.mjs'), bundle: true, write: false, metafile: true,
-      format: 'esm', platform: 'node', target: 'node20', charset: 'utf8', sourcemap: 'inline', sourcesContent: false, legalComments: 'none',
+      format: 'esm', platform: 'node', target: 'node20', charset: 'utf8', sourcemap: 'inline', sourcesContent: false, sourceRoot: `${root}${sep}`, legalComments: 'none',
       tsconfigRaw: {}, logLevel: 'silent', plugins: [packagesStayOutside(packages, own)],
     });
     const text = result.outputFiles[0]?.text ?? '';
