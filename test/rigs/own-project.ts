@@ -30,7 +30,7 @@ export class OwnProject implements Disposable {
   readonly folder: string;
   #latest = '';
   /** errors of the latest run of `words`: stage → code, message and facts */
-  failures: Record<string, { readonly code: string; readonly message: string; readonly hint?: string; readonly facts: Readonly<Record<string, string>> }> = {};
+  failures: Record<string, Failure> = {};
 
   constructor(files: Readonly<Record<string, string>> = {}, folder = realpathSync(mkdtempSync(join(tmpdir(), 'pipeline-own-')))) {
     this.folder = folder;
@@ -102,7 +102,7 @@ export class OwnProject implements Disposable {
     this.failures = {};
     const words: Record<string, string> = {};
     for (const line of stdout.split('\n')) {
-      const event = line === '' ? {} : (JSON.parse(line) as { kind?: string; stage?: string; run?: string; error?: (typeof this.failures)[string] });
+      const event = line === '' ? {} : (JSON.parse(line) as { kind?: string; stage?: string; run?: string; error?: Failure });
       if (event.kind === 'run.started') this.#latest = event.run ?? '';
       if (event.error !== undefined && event.stage !== undefined) this.failures[event.stage] = event.error;
       const word = /^stage\.(ran|restored|skipped|failed|blocked)$/.exec(event.kind ?? '')?.[1];
@@ -132,6 +132,13 @@ export class OwnProject implements Disposable {
   object(digest: string): string {
     return this.path(`cache/objects/${digest.slice(0, 2)}/${digest.slice(2)}`);
   }
+}
+
+interface Failure {
+  readonly code: string;
+  readonly message: string;
+  readonly hint?: string;
+  readonly facts: Readonly<Record<string, string>>;
 }
 
 export interface StoredRecord {

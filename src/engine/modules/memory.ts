@@ -125,6 +125,10 @@ async function link(path: string, target: string): Promise<void> {
   });
 }
 
+/** Only these can come to stand before a file that an import means; a cache or a folder of results beside a module says nothing. */
+const RESOLVABLE = /\.(?:[cm]?[jt]s|[jt]sx|json)$/;
+
 async function namesIn(folder: string): Promise<Digest> {
-  return canonicalDigest('module-folder-names/1', (await readdir(folder)).sort(compareUtf8));
+  const names = (await readdir(folder)).filter((name) => RESOLVABLE.test(name));
+  return canonicalDigest('module-folder-names/1', names.sort(compareUtf8));
 }

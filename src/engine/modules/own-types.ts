@@ -8,7 +8,7 @@ import { PipelineError } from '../../core/errors.js';
 import type { SourceSpan } from '../../core/source-span.js';
 import type { Diagnostics } from '../diagnostics.js';
 import type { ModuleEntry } from '../pipeline-file.js';
-import type { StageManifest, StageRegistry } from '../stage.js';
+import type { InputPort, OutputPort, StageManifest, StageRegistry } from '../stage.js';
 import { nearest } from '../suggest.js';
 
 /** Absolute path as the file names it → what it defines. */
@@ -81,7 +81,7 @@ function warnOfMisspelt(from: ReadonlyMap<string, string>, manifests: ReadonlyMa
   for (const [type, path] of from) {
     const { inputs, outputs } = manifests.get(type) as StageManifest;
     for (const [kind, ports] of [['input', inputs], ['output', outputs]] as const) {
-      for (const [name, port] of Object.entries(ports)) {
+      for (const [name, port] of Object.entries<InputPort | OutputPort>(ports)) {
         const near = known.has(port.type) ? undefined : nearest(port.type, known);
         if (near === undefined) continue;
         diagnostics.warning('E_MODULE', `${kind} "${name}" of stage type "${type}" has the artifact type "${port.type}", which no built-in stage knows`, { hint: `did you mean "${near}"?`, span: (places.get(path) as WantedModule).span });
