@@ -17,11 +17,35 @@ const RESERVED = /^PIPELINE_/;
 const NEVER_CODE = ['**/__pycache__/**', '**/.git/**', '**/node_modules/**'];
 const EXECUTABLE = 0o111;
 
+/** How long one look at the folders serves: a matrix of thousands asks for the same globs in a row. What changed meanwhile is noticed after the run. */
+const REMEMBERED_MS = 50;
+const remembered = new Map<string, { readonly at: number; readonly matches: Promise<string[]> }>();
+
 /** Sorted by the UTF-8 bytes of their names. Errors: E_BAD_NAME, E_UNKNOWN_REFERENCE, E_EXTERNAL_MISSING for a glob that matches nothing. */
 export async function commandExternals(params: JsonObject): Promise<readonly ExternalFile[]> {
   const command = params as unknown as CommandParameters;
   checkNames(command);
-  const paths = new Set([...namedInArgv(command), ...(await matchedByCode(command))]);
+  const id = JSON.stringify([command.folder, command.code]);
+  const now = performance.now();
+  const known = remembered.get(id);
+  const matches = known !== undefined && now - known.at < REMEMBERED_MS ? known.matches : matchedByCode(command);
+  if (matches !== known?.matches) remembered.set(id, { at: now, matches });
+  return filesOf(command, await matches);
+}
+
+/** E_INPUT_CHANGED if other files belong to the program now than the key was made from; their contents are the engine's to look at. */
+export async function checkSameFiles(command: CommandParameters, listed: ReadonlyMap<string, string>): Promise<void> {
+  const now = new Set(filesOf(command, await matchedByCode(command)).map(({ name }) => name));
+  const other = [...now].find((name) => !listed.has(name)) ?? [...listed.keys()].find((name) => !now.has(name));
+  if (other === undefined) return;
+  throw new PipelineError('E_INPUT_CHANGED', `"${other.slice(other.indexOf('/') + 1)}" ${now.has(other) ? 'joined' : 'left'} the code of a command while it ran`, {
+    facts: { expected: 'the files and executable bits that the stage was planned with', found: `${now.has(other) ? 'also' : 'without'} ${other}` },
+    hint: 'Run again; nothing was stored. A program must not write among the files of its own code.',
+  });
+}
+
+function filesOf(command: CommandParameters, matches: readonly string[]): ExternalFile[] {
+  const paths = new Set([...namedInArgv(command), ...matches]);
   const files = [...paths].map((path) => ({ name: logicalName(path, command.folder), path: join(command.folder, path) }));
   return files.sort((a, b) => Buffer.compare(Buffer.from(a.name), Buffer.from(b.name)));
 }

@@ -5,6 +5,7 @@
 import { Type } from '@sinclair/typebox';
 import { defineStage } from '../define.js';
 import { collectOutput, readMetrics } from './collect.js';
+import { checkSameFiles } from './externals.js';
 import { handOver, type CommandInputs } from './handover.js';
 import { checkInterpreter } from './interpreter.js';
 import { OutputLog } from './output-log.js';
@@ -70,13 +71,14 @@ prints is the stage's log. See own-code.md.`,
   random: false,
   runs: 'program',
   resources: { cpus: 1, memoryMb: 512 },
-  async run({ params, inputs, outputs, scratch, signal, resources, log, warn, metric }) {
+  async run({ params, inputs, outputs, externals, scratch, signal, resources, log, warn, metric }) {
     const command = params as CommandParameters;
     const job = handOver(command, inputs as CommandInputs, scratch, resources.cpus, process.env);
     if (command.interpreter !== undefined) log(`${command.interpreter.command} ${await checkInterpreter(command.interpreter, command.folder, job.env)}`);
     const output = new OutputLog(command.secrets.map((name) => process.env[name] ?? ''), log);
     const ended = await runProgram({ argv: job.argv, cwd: command.folder, env: job.env, signal, output });
     checkEnd(job, ended, output);
+    await checkSameFiles(command, externals);
     for (const [port, folder] of job.outputs) {
       const writer = (outputs as Readonly<Record<string, (typeof outputs)[keyof typeof outputs]>>)[port];
       if (writer === undefined) continue;

@@ -194,6 +194,15 @@ describe('what a command is handed', () => {
 });
 
 describe('what a command leaves', () => {
+  test('a result is not stored when its code changed while it ran: a new file, a content, an executable bit', async () => {
+    for (const change of ['echo > lib/new.py', 'echo 2 > lib/x.py', 'chmod +x lib/x.py']) {
+      using made = project(`${WRITE}${change}\n`, 'code: ["lib/*"]');
+      made.write({ 'lib/x.py': '1' });
+      expect(await made.words(), change).toEqual({ a: 'failed' });
+      expect(made.failures['a']?.code).toBe('E_INPUT_CHANGED');
+    }
+  });
+
   test('numbers in the file of metrics join the table of runs', async () => {
     using made = project(`${WRITE}echo '{"loss": 0.5, "steps": 3}' > "$PIPELINE_METRICS"\n`);
     await made.words();
