@@ -6,8 +6,9 @@ import { StringDecoder } from 'node:string_decoder';
 
 /** Characters of a line; the rest of it is counted only. */
 const LONGEST_LINE = 4000;
-/** After that many characters nothing more goes to the log; the rest is read, counted and dropped. */
-const MOST_CHARACTERS = 8_000_000;
+/** After that much nothing more goes to the log; the rest is read, counted and dropped. */
+const MOST_CHARACTERS = 4_000_000;
+const MOST_LINES = 50_000;
 const LAST_LINES = 12;
 const LAST_CHARACTERS = 1500;
 const COVER = '***';
@@ -17,6 +18,7 @@ export class OutputLog {
   readonly #secrets: readonly string[];
   readonly #last: string[] = [];
   #kept = 0;
+  #lines = 0;
   #droppedBytes = 0;
   #full = false;
 
@@ -94,8 +96,9 @@ export class OutputLog {
     const line = this.cover(text);
     this.#remember(line);
     if (this.#full) return;
-    this.#kept += line.length + 1;
-    if (this.#kept > MOST_CHARACTERS) this.#full = true;
+    this.#kept += line.length;
+    this.#lines += 1;
+    if (this.#kept > MOST_CHARACTERS || this.#lines > MOST_LINES) this.#full = true;
     else this.#onLine(line);
   }
 
