@@ -29,6 +29,9 @@ writeIfChanged('schema/pipeline.schema.json', `${JSON.stringify((await load('dis
 const { BUILT_IN_PAGE, referencePage } = await load('dist/engine/reference-page.js');
 writeIfChanged('docs/stages.md', referencePage(manifests, BUILT_IN_PAGE));
 
+const [{ COMMANDS, GLOBAL_OPTIONS }, { ENVIRONMENT }, { EXIT_CODE_TABLE }] = [await load('dist/cli/command-table.js'), await load('dist/cli/help-text.js'), await load('dist/cli/exit-codes.js')];
+writeIfChanged('docs/cli.md', (await load('tools/cli-reference.mjs')).cliReference({ commands: COMMANDS, globalOptions: GLOBAL_OPTIONS, environment: ENVIRONMENT, exitCodes: EXIT_CODE_TABLE }));
+
 chmodSync(at('dist/cli/main.js'), 0o755);
 const link = at('node_modules/.bin/pipeline');
 mkdirSync(dirname(link), { recursive: true });

@@ -1,15 +1,23 @@
 /** Commands that show what is stored and what was run. */
 import { type CommandSpec } from './spec.js';
 
+const RUN = { name: 'RUN', description: 'id, name, tag, latest, latest~1, or a unique beginning' };
+
 export const LOOK_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'show',
     group: 'Look',
-    summary: 'Show a run, a stage of the latest run, a stored key or an object.',
-    args: [{ name: 'REF', description: 'run id, stage name, key or digest; a unique beginning is enough' }],
-    options: [],
+    summary: 'Show a run, a stage or output of it, a stored key, an artifact or an object.',
+    args: [{ name: 'REF', description: 'run, STAGE, STAGE.OUTPUT, key or digest; a unique beginning is enough' }],
+    options: [
+      { flags: '--run <run>', description: 'the run whose stage is meant (default: latest)' },
+      { flags: '--log', description: 'the log of the stage' },
+      { flags: '--path', description: 'only where the files of the output lie in the cache' },
+      { flags: '--cat <file>', description: 'print a small text file of the output' },
+    ],
     examples: [
       ['pipeline show ridge', 'the stage of that name in the latest run'],
+      ['pipeline show evaluate.scores --cat summary.json', 'a file of one of its outputs'],
       ['pipeline show 3fa9c1d2', 'what is stored under a key'],
     ],
     load: () => import('../commands/show.js'),
@@ -17,11 +25,94 @@ export const LOOK_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'runs',
     group: 'Look',
-    summary: 'List the runs, newest first.',
+    summary: 'List the runs, newest first: filtered, sorted, and with the values in which they differ.',
+    details: 'Values: params.NAME, metrics.STAGE.NAME (of an instance metrics.STAGE[seed=1].NAME), stages.STAGE.params.NAME, and name, id, pipeline, outcome, started, time, ran, restored, tags, commit.',
     args: [],
-    options: [{ flags: '--limit <n>', description: 'how many (default 20)' }],
-    examples: [['pipeline runs', 'the last 20 runs']],
+    options: [
+      { flags: '--pipeline <name>', description: 'of this pipeline (repeatable)', repeatable: true },
+      { flags: '--outcome <word>', description: 'succeeded, failed, cancelled, interrupted or running (repeatable)', repeatable: true },
+      { flags: '--since <when>', description: 'begun since: 2026-11-23, 2026-11-23T18:30, or 2d, 12h, 30min ago' },
+      { flags: '--until <when>', description: 'begun until then' },
+      { flags: '--tag <name>', description: 'with this tag (repeatable: with all of them)', repeatable: true },
+      { flags: '--where <condition>', description: "e.g. 'params.percent >= 5 && metrics.evaluate.median_r > 0.3' (repeatable)", repeatable: true },
+      { flags: '--sort-by <value>', description: 'order by this value; runs without it come last' },
+      { flags: '--desc', description: 'the largest first' },
+      { flags: '--columns <list>', description: 'which values to show, separated by commas' },
+      { flags: '--only-changed', description: 'the params and metrics that are not the same in all listed runs' },
+      { flags: '--limit <n>', description: 'how many (default 20)' },
+      { flags: '--all', description: 'all of them' },
+      { flags: '--csv', description: 'as CSV' },
+      { flags: '--md', description: 'as a Markdown table' },
+    ],
+    examples: [
+      ['pipeline runs --only-changed --sort-by metrics.evaluate.median_r --desc', 'which setting was best?'],
+      ["pipeline runs --since 2d --where 'params.percent >= 5' --csv", 'for a spreadsheet'],
+    ],
     load: () => import('../commands/runs.js'),
+  },
+  {
+    name: 'diff',
+    group: 'Look',
+    summary: 'Say what differs between two runs: what was asked, what it was made with, what came of it.',
+    args: [
+      { name: 'RUN_A', description: 'a run: id, name, tag, latest~1, or a unique beginning' },
+      { name: 'RUN_B', description: 'another one' },
+      { name: 'STAGE', description: 'only this stage, or these instances of it', optional: true },
+    ],
+    options: [{ flags: '--exit-code', description: 'end with 1 if they differ' }],
+    examples: [['pipeline diff latest~1 latest', 'what did the last change do?']],
+    load: () => import('../commands/diff.js'),
+  },
+  {
+    name: 'log',
+    group: 'Look',
+    summary: 'Tell a run again from its log of events, or print the log of one of its stages.',
+    args: [
+      { name: 'RUN', description: 'the run (default: latest)', optional: true },
+      { name: 'STAGE', description: 'what this stage logged and printed', optional: true },
+    ],
+    options: [],
+    examples: [
+      ['pipeline log', 'the latest run, as it was printed'],
+      ['pipeline log quiet-otter ridge', 'what the stage wrote'],
+    ],
+    load: () => import('../commands/log.js'),
+  },
+  {
+    name: 'tag',
+    group: 'Look',
+    summary: 'Give a run tags, by which it can be found.',
+    args: [RUN, { name: 'TAG', description: 'a letter, then letters, digits, ".", "_" and "-"', variadic: true }],
+    options: [{ flags: '--move', description: 'take the tags from the runs that have them' }],
+    examples: [['pipeline tag latest paper-figure-2', 'and later: pipeline show paper-figure-2']],
+    load: () => import('../commands/marks.js').then(({ tag }) => ({ handle: tag })),
+  },
+  {
+    name: 'untag',
+    group: 'Look',
+    summary: 'Take tags from a run.',
+    args: [RUN, { name: 'TAG', description: 'tags', variadic: true }],
+    options: [],
+    examples: [['pipeline untag latest paper-figure-2', 'it was not the one']],
+    load: () => import('../commands/marks.js').then(({ untag }) => ({ handle: untag })),
+  },
+  {
+    name: 'pin',
+    group: 'Look',
+    summary: 'Keep what a run used, whatever limits the garbage collection is given.',
+    args: [{ ...RUN, variadic: true }],
+    options: [],
+    examples: [['pipeline pin paper-figure-2', 'it stays']],
+    load: () => import('../commands/marks.js').then(({ pin }) => ({ handle: pin })),
+  },
+  {
+    name: 'unpin',
+    group: 'Look',
+    summary: 'Let the garbage collection have it again.',
+    args: [{ ...RUN, variadic: true }],
+    options: [],
+    examples: [['pipeline unpin paper-figure-2', 'it may go']],
+    load: () => import('../commands/marks.js').then(({ unpin }) => ({ handle: unpin })),
   },
   {
     name: 'schema',
@@ -29,10 +120,12 @@ export const LOOK_COMMANDS: readonly CommandSpec[] = [
     summary: 'Print the JSON Schema of pipeline files, or of the parameters of one stage type.',
     args: [{ name: 'TYPE', description: 'a stage type, such as readout.ridge', optional: true }],
     options: [
+      { flags: '--list', description: 'list the stage types instead' },
       { flags: '--from <file>', description: 'also the stage types that the modules of this pipeline file define' },
       { flags: '--docs', description: 'the reference page (Markdown) instead of JSON' },
     ],
     examples: [
+      ['pipeline schema --list', 'which stage types are there?'],
       ['pipeline schema readout.ridge', 'its parameters, with ranges and defaults'],
       ['pipeline schema --from my.yaml --docs', 'a page on the stage types of your own'],
     ],

@@ -2,7 +2,6 @@
 import { PipelineError } from '../../core/errors.js';
 import { withSpan, type Diagnostic } from '../diagnostics.js';
 import { loadPlan, type LoadOptions } from '../load-plan.js';
-import type { Plan } from '../plan.js';
 import type { StageManifest } from '../stage.js';
 import type { ModuleLoaderOptions } from './module-loader.js';
 
@@ -11,21 +10,20 @@ export interface LoadWithModules extends Omit<LoadOptions, 'modules'> {
   loader(): ModuleLoaderOptions;
 }
 
-export interface LoadedPlan {
-  readonly plan?: Plan;
-  readonly diagnostics: readonly Diagnostic[];
+/** What `loadPlan` gives. */
+export interface LoadedPlan extends Omit<ReturnType<typeof loadPlan>, 'wanted'> {
   /** the stage types that the modules of the file define */
   readonly own: readonly StageManifest[];
 }
 
 export async function loadPlanWithModules(file: string, { loader, ...options }: LoadWithModules): Promise<LoadedPlan> {
   const loaded = new Map<string, readonly StageManifest[]>();
-  const first = loadPlan(file, { ...options, modules: loaded });
-  if (first.wanted === undefined) return { ...first, own: [] };
+  const { wanted, ...first } = loadPlan(file, { ...options, modules: loaded });
+  if (wanted === undefined) return { ...first, own: [] };
   const { loadModule } = await import('./module-loader.js');
   const how = loader();
   const failures: Diagnostic[] = [];
-  for (const { path, span } of first.wanted) {
+  for (const { path, span } of wanted) {
     try {
       loaded.set(path, await loadModule(path, how));
     } catch (error) {
@@ -34,7 +32,7 @@ export async function loadPlanWithModules(file: string, { loader, ...options }: 
     }
   }
   // What hangs on types that are not known would only repeat the same mistake.
-  if (failures.length > 0) return { diagnostics: [...first.diagnostics, ...failures], own: [] };
+  if (failures.length > 0) return { ...first, diagnostics: [...first.diagnostics, ...failures], own: [] };
   const second = loadPlan(file, { ...options, modules: loaded });
   return { ...second, own: [...loaded.values()].flat() };
 }
