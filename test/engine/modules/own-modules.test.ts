@@ -1,5 +1,5 @@
 /** Stage types that a pipeline file brings with it: what makes them run again and what does not, and what is said of a module that is wrong. Needs `npm run build`. */
-import { existsSync, mkdirSync, readdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { COUNT, COUNT_PIPELINE, HELPER, OwnProject } from '../../rigs/own-project.js';
@@ -243,6 +243,24 @@ describe('a module that is wrong', () => {
     using project = OwnProject.withCount();
     project.write({ 'p.yaml': COUNT_PIPELINE.replace('modules: [./stages/count.ts]\n', ''), 'pipeline.config.ts': COUNT, 'node_modules/pipeline-lab/index.js': COUNT });
     expect((await project.cli(['validate', 'p.yaml'])).stderr).toContain('E_UNKNOWN_STAGE_TYPE');
+  });
+});
+
+describe('the page on own code', () => {
+  const page = readFileSync('docs/own-code.md', 'utf8');
+  const blocks = (language: string): string[] => [...page.matchAll(new RegExp(`\`\`\`${language}\\n([^]*?)\`\`\``, 'g'))].map(([, text]) => text as string);
+
+  test('its module defines the type that it says, and its command is a valid stage where its files are there', async () => {
+    const [module] = blocks('ts') as [string];
+    const [head, commands] = blocks('yaml') as [string, string];
+    using project = new OwnProject({
+      'stages/threshold.ts': module,
+      'mine.yaml': `${head}stages:\n  r: { type: command, params: { argv: [x], outputs: { r: Reliability } } }\n  mask: { type: lab.threshold, inputs: { reliability: "\${stages.r}" }, params: { limit: 0.2 } }\n`,
+      'commands.yaml': commands, 'analysis/table.py': '',
+    });
+    const { code, stderr } = await project.cli(['validate', 'mine.yaml', 'commands.yaml']);
+    expect(stderr).toBe('');
+    expect(code).toBe(0);
   });
 });
 
