@@ -53,6 +53,7 @@ export const ERROR_CODES = {
   E_CANCELLED: 130,
   E_NOT_CONVERGED: 1,
   E_LEAK: 1,
+  E_NOT_REPEATABLE: 3,
   // the store
   E_OBJECT_DAMAGED: 4,
   E_RECORD_DAMAGED: 4,
