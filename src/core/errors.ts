@@ -32,6 +32,7 @@ export const ERROR_CODES = {
   E_CYCLE: 3,
   E_MATRIX: 3,
   E_EXPRESSION: 3,
+  E_MODULE: 3,
   // outside files
   E_EXTERNAL_MISSING: 3,
   E_INPUT_CHANGED: 1,
@@ -45,6 +46,8 @@ export const ERROR_CODES = {
   E_RUNTIME: 1,
   // running
   E_STAGE_CRASHED: 1,
+  E_STAGE_THREW: 1,
+  E_COMMAND_FAILED: 1,
   E_OUTPUT_MISSING: 1,
   E_TIMEOUT: 1,
   E_CANCELLED: 130,
