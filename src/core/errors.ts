@@ -53,7 +53,6 @@ export const ERROR_CODES = {
   E_CANCELLED: 130,
   E_NOT_CONVERGED: 1,
   E_LEAK: 1,
-  E_NOT_REPEATABLE: 3,
   // the store
   E_OBJECT_DAMAGED: 4,
   E_RECORD_DAMAGED: 4,
@@ -66,6 +65,8 @@ export const ERROR_CODES = {
   E_ENVIRONMENT: 6,
   E_SERVICE_MISSING: 6,
   E_REMOTE: 6,
+  // repeating a run
+  E_NOT_REPEATABLE: 3,
 } as const satisfies Record<string, number>;
 
 export type ErrorCode = keyof typeof ERROR_CODES;
