@@ -239,7 +239,7 @@ class Execution {
       ? 'one of its outputs was damaged'
       : force?.(name) === true
         ? 'forced'
-        : (await this.#past.why(name, keyed.key, keyed.material)).text;
+        : await this.#past.shortWhy(name, keyed.key, keyed.material);
     node.started = true;
     this.#journal.started(node.stage, keyed, reason);
     const began = performance.now();
@@ -254,7 +254,8 @@ class Execution {
       software: this.#journal.software,
     });
     const stored = await store.publish(record);
-    if (checkpoint !== undefined) await rm(checkpoint, { recursive: true, force: true });
+    // The result stands; gc removes what cannot be removed now.
+    if (checkpoint !== undefined) await rm(checkpoint, { recursive: true, force: true }).catch(() => undefined);
     this.#ran.add(keyed.key);
     if (!stored) this.#unstored.set(keyed.key, record);
     node.outputs = record.outputs;

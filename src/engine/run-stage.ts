@@ -10,6 +10,7 @@ import { StagingWriter } from './artifact-writer.js';
 import { Checkpoint } from './checkpoint.js';
 import { memoFor } from './stage-memo.js';
 import { isMany } from './run-state.js';
+import { withMachineErrors } from './stage-io-errors.js';
 import type { ArtifactReader, LabelledArtifact, StageContext, StageDefinition } from './stage.js';
 import type { Store } from './store/store.js';
 import type { MadeOutput, StageJob, StageResult, StageSignal } from './worker-protocol.js';
@@ -25,7 +26,11 @@ export interface StageHost {
   emit(signal: StageSignal): void;
 }
 
-export async function runStage(definition: StageDefinition, job: StageJob, host: StageHost): Promise<StageResult> {
+export function runStage(definition: StageDefinition, job: StageJob, host: StageHost): Promise<StageResult> {
+  return withMachineErrors(job.stage, [job.staging, host.store.directory], () => run(definition, job, host));
+}
+
+async function run(definition: StageDefinition, job: StageJob, host: StageHost): Promise<StageResult> {
   checkDefinition(definition, job);
   const { store, signal, emit } = host;
   const externals = new Map(job.externals.map((external) => [external.name, external]));

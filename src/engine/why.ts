@@ -2,11 +2,12 @@
  * Why a stage has no record under its key: compares its key material with the last one that the same stage of the same pipeline file had,
  * or, if there was none, with the nearest record of its type. Reads run records and records; changes nothing.
  */
+import { PipelineError } from '../core/errors.js';
 import { diffMaterial, type Change } from './diff-material.js';
 import type { KeyMaterial, StageKey, StageRecord } from './record.js';
 import { readMaterials, runIds, tryRun } from './run-history.js';
 import type { StageOutcome } from './run-record.js';
-import { nodeFs, readWhole } from './store/fs-port.js';
+import { errnoOf, nodeFs, readWhole } from './store/fs-port.js';
 import { layoutOf } from './store/layout.js';
 import { decodeRecord } from './store/record-file.js';
 import type { Store } from './store/store.js';
@@ -57,6 +58,16 @@ export class Past {
     if (failed === undefined) return reason ?? { text: 'never run', changes: [], against: null };
     if (reason === undefined) return { text: FAILED, changes: [], against: failed };
     return { ...reason, text: `${FAILED}; ${reason.text}` };
+  }
+
+  /** The same in few words for a run: a past that cannot be read stops no stage. */
+  async shortWhy(stage: string, key: StageKey, material: KeyMaterial): Promise<string> {
+    try {
+      return (await this.why(stage, key, material)).text;
+    } catch (error) {
+      if (errnoOf(error) === undefined && !(error instanceof PipelineError)) throw error;
+      return 'not stored; earlier runs cannot be read';
+    }
   }
 
   async #since(against: Last, key: StageKey, material: KeyMaterial): Promise<Reason> {
