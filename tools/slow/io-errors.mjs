@@ -3,7 +3,7 @@
 // Usage: node tools/slow/io-errors.mjs [--errors EIO,ENOSPC,EDQUOT,EROFS,EMFILE,ESTALE] [--every 1] [--offset 0] [--out FILE]      needs strace
 import { ERROR_CODES } from '../../dist/core/errors.js';
 import { Figures, options, skip } from './faults/figures.mjs';
-import { groupGone, outputViolations, Project, referenceOf, violations } from './faults/checks.mjs';
+import { everybodyGone, outputViolations, Project, referenceOf, violations } from './faults/checks.mjs';
 import { callsIn, cannotTrace, shelfOf, tracedRun } from './faults/tracer.mjs';
 import { PIPELINE } from './faults/stages.mjs';
 
@@ -73,7 +73,7 @@ async function point({ who, thread, error, call, nth, shelf, mode }) {
     if (code !== undefined && (error === 'ENOSPC' || error === 'EDQUOT') && call !== 'mkdir' && code !== 'E_NO_SPACE') found.push(`I7: a full disk is called ${code}: ${result.stderr.slice(-900)}`);
     figures.violated(what, found);
   }
-  if (!(await groupGone(result.pid))) figures.violated(what, ['somebody of the run is still there']);
+  if (!(await everybodyGone(project, result.pid))) figures.violated(what, ['somebody of the run is still there']);
   // A disk that cannot read an object or record makes it a miss: what was published need not be reused then.
   const { found } = await violations(project, reference, { reuse: error !== 'EIO' && error !== 'ESTALE' });
   figures.violated(what, found);

@@ -2,7 +2,7 @@
 // invariants of docs/reliability.md are checked, and the next run must reuse every stage whose record was there and end with the same bytes.
 // Usage: node tools/slow/syscalls.mjs [--every 1] [--offset 0] [--out FILE]      needs strace; --every 10 takes each tenth point
 import { Figures, options, skip } from './faults/figures.mjs';
-import { groupGone, Project, referenceOf, violations } from './faults/checks.mjs';
+import { everybodyGone, Project, referenceOf, violations } from './faults/checks.mjs';
 import { callsIn, cannotTrace, shelfOf, tracedRun } from './faults/tracer.mjs';
 import { PIPELINE } from './faults/stages.mjs';
 
@@ -49,7 +49,7 @@ for (const who of ['engine', 'worker']) {
       const project = new Project();
       const what = `${who}, ${thread} thread, ${call} ${nth} (${shelf})`;
       const { pid, trace } = await tracedRun(project, who, [thread], `${call}:signal=SIGKILL:when=${nth}`);
-      if (!(await groupGone(pid))) figures.violated(what, ['somebody of the killed run is still there']);
+      if (!(await everybodyGone(project, pid))) figures.violated(what, ['somebody of the killed run is still there']);
       const last = callsIn(trace, project.cache).at(-1);
       if (trace.includes('killed by SIGKILL') && last?.inStore === true) {
         landed += 1;

@@ -37,7 +37,7 @@ export class Project {
   }
 
   args(command = 'run', ...more) {
-    return [command, ...(command === 'run' ? ['p.yaml', '--results', join(this.folder, 'results')] : []), '--cache-dir', this.cache, ...more];
+    return [...command.split(' '), ...(command === 'run' ? ['p.yaml', '--results', join(this.folder, 'results')] : []), '--cache-dir', this.cache, ...more];
   }
 
   env(more = {}) {
@@ -212,16 +212,24 @@ export function outputViolations({ status, signal, stdout, stderr }, { allowed }
   return found;
 }
 
-/** Waits until nobody of the process group is left. */
-export async function groupGone(pid, milliseconds = 10_000) {
+/** Waits until nobody of a run is left: its process group, and its workers, which lead groups of their own and wrote their ids into the log. */
+export async function everybodyGone(project, pid, milliseconds = 10_000) {
+  const workers = existsSync(project.log) ? readFileSync(project.log, 'utf8').split('\n').map((line) => Number(/ (\d+)$/.exec(line)?.[1])) : [];
+  const ids = new Set([-pid, ...workers.filter((id) => id > 0 && id !== process.pid)]);
   for (const end = Date.now() + milliseconds; Date.now() < end; await new Promise((resolve) => setTimeout(resolve, 5))) {
-    try {
-      process.kill(-pid, 0);
-    } catch {
-      return true;
-    }
+    for (const id of ids) if (!isThere(id)) ids.delete(id);
+    if (ids.size === 0) return true;
   }
   return false;
+}
+
+function isThere(id) {
+  try {
+    process.kill(id, 0);
+    return id < 0 || !/^State:\s+Z/m.test(readFileSync(`/proc/${id}/status`, 'utf8'));
+  } catch {
+    return false;
+  }
 }
 
 export function isTemporary(path) {

@@ -11,6 +11,9 @@ export function options(defaults) {
   return Object.fromEntries(Object.entries({ out: '', ...defaults }).map(([name, value]) => [name, typeof value === 'number' ? Number(values[name]) : values[name]]));
 }
 
+/** More than this are only in the file. */
+const MOST_PRINTED = 20;
+
 export class Figures {
   #began = performance.now();
   #violations = [];
@@ -26,7 +29,7 @@ export class Figures {
   /** `what` failed in these ways; the first of them is printed at once. */
   violated(what, found) {
     for (const text of found) this.#violations.push({ what, text });
-    if (found.length > 0) process.stdout.write(`VIOLATED  ${what}: ${found[0]}\n`);
+    if (found.length > 0 && this.#violations.length <= MOST_PRINTED) process.stdout.write(`VIOLATED  ${what}: ${found[0]}\n`);
   }
 
   row(row) {
