@@ -10,7 +10,7 @@ import { gate } from './gate.mjs';
 import { REGISTRY } from './stages.mjs';
 
 // Loaded before the gate, so that what is traced after it is the run and not the loading of modules.
-await Promise.all(['../../../dist/cli/commands/run.js', '../../../dist/cli/parse.js', '../../../dist/cli/render/lines.js'].map((path) => import(path)));
+if (process.env['FAULTS_GATE'] !== undefined || process.env['FAULTS_BARRIER'] !== undefined) await Promise.all(['../../../dist/cli/commands/run.js', '../../../dist/cli/parse.js', '../../../dist/cli/render/lines.js'].map((path) => import(path)));
 await gate('engine');
 for (const barrier = process.env['FAULTS_BARRIER']; barrier !== undefined && !existsSync(barrier); await sleep(1));
 jumpingClock(process.env['FAULTS_CLOCK']);

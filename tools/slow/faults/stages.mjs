@@ -123,3 +123,12 @@ stages:
   b2: { type: faults.inline, params: { label: b2, milliseconds: 5 }, inputs: { a: "\${stages.b1}" } }
   end: { type: faults.inline, params: { label: end, bytes: 50000 }, inputs: { a: "\${stages.a2}", b: "\${stages.b2}" } }
 `;
+
+/** A hundred stages that could all be at work at once. */
+export const WIDE_PIPELINE = `name: faults
+stages:
+  wide:
+    type: faults.inline
+    matrix: { label: [${Array.from({ length: 100 }, (_, i) => `w${i}`).join(', ')}] }
+    params: { label: "\${matrix.label}", bytes: 9000 }
+`;
