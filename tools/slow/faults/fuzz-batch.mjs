@@ -28,20 +28,22 @@ const TOKENS = ['{', '}', '[', ']', '${', '${params.', '${stages.', '}', '"', "'
 const kinds = {
   /** bytes of a valid or hostile file, changed in a few places */
   file() {
-    let bytes = Buffer.from(pick(seeds));
-    const edits = random.integer(1, 6);
+    let bytes = Buffer.from(pick(random.uniform() < 0.7 ? yamlFiles : seeds));
+    const edits = random.integer(1, 4);
     for (let i = 0; i < edits; i += 1) bytes = mutate(bytes);
     return { bytes, set: [] };
   },
   /** an expression from the grammar, right or nearly so, in a file that is right otherwise */
   expression() {
-    const text = expression(random.integer(1, 7));
-    return { bytes: Buffer.from(`name: fuzz\nenv: [HOME]\nparams: { a: 1, b: [1, 2], c: { d: x }, t: text, n: null }\nstages:\n  p:\n    type: stimuli.draw\n    when: ${JSON.stringify(`\${${text}}`)}\n    params: { count: ${JSON.stringify(`\${${expression(2)}}`)} }\n`), set: [] };
+    const make = random.uniform() < 0.5 ? number : expression;
+    const [value, left, right] = [make(random.integer(0, 6)), make(random.integer(0, 4)), make(random.integer(0, 4))];
+    const quoted = (text) => JSON.stringify(`\${${text}}`);
+    return { bytes: Buffer.from(`name: fuzz\nenv: [HOME]\nparams: { a: 1, b: [1, 2], c: { d: x }, t: text, n: null, made: ${quoted(value)} }\nstages:\n  p:\n    type: stimuli.draw\n    when: ${quoted(`(${left}) == (${right})`)}\n    params: { count: 4 }\n`), set: [] };
   },
   /** a file that is right, with settings that may not be */
   set() {
     const count = random.integer(1, 4);
-    return { bytes: Buffer.from(pick(seeds)), set: Array.from({ length: count }, () => setting()) };
+    return { bytes: Buffer.from(pick(yamlFiles)), set: Array.from({ length: count }, () => setting()) };
   },
   /** the stages of a plan, chosen by hostile words */
   selector() {
@@ -95,13 +97,26 @@ function expression(depth) {
   ])();
 }
 
+/** An expression that is right and gives a number (or fails for its value alone: a division by zero, too large a number). */
+function number(depth) {
+  if (depth === 0) return pick(['1', '0', '2.5', '1e300', 'params.a', '(params.n ?? 3)', "('x' == params.c.d ? 1 : 2)"]);
+  const one = () => number(depth - 1);
+  return pick([
+    () => `(${one()} ${pick(['+', '-', '*', '/', '%'])} ${one()})`,
+    () => `-${one()}`,
+    () => `(${one()} ${pick(['<', '<=', '>', '>=', '==', '!='])} ${one()} ${pick(['&&', '||'])} !(${one()} == 1) ? ${one()} : ${one()})`,
+    () => `${pick(['min', 'max'])}(${one()}, ${one()})`,
+    () => `round(${one()})`,
+  ])();
+}
+
 function word() {
-  return pick(['params', 'stages', 'seed', 'a', 'nsd', 'steps', 'matrix', 'exclude', 'include', 'when', 'resources', 'time', 'cpus', '__proto__', 'constructor', '', '*', '..', '\u0000', '0', 'x'.repeat(300)]);
+  return pick(['params', 'params', 'stages', 'seed', 'a', 'nsd', 'subject', 'simulate', 'source', 'dream', 'steps', 'matrix', 'exclude', 'include', 'when', 'resources', 'time', 'cpus', '__proto__', 'constructor', '', '*', '..', '\u0000', '0', 'x'.repeat(300)]);
 }
 
 function setting() {
-  const path = Array.from({ length: random.integer(0, 5) }, word).join('.');
-  const value = pick(['1', '', 'null', '[1, 2]', '{a: 1}', '[[[[', "'", '${params.a}', '${', '&a [*a]', '- 1', 'a: b: c', '.nan', '1,5,25', 'x'.repeat(5000), '['.repeat(900), '\u001b[2J', '!!js/function x']);
+  const path = random.uniform() < 0.3 ? pick(['seed', 'params.seed', 'params.subject', 'params.nsd']) : Array.from({ length: random.integer(0, 5) }, word).join('.');
+  const value = pick(['1', '7', '3', '2', '', 'null', '[1, 2]', '{a: 1}', '[[[[', "'", '${params.a}', '${', '&a [*a]', '- 1', 'a: b: c', '.nan', '1,5,25', 'x'.repeat(5000), '['.repeat(900), '\u001b[2J', '!!js/function x']);
   return pick([`${path}=${value}`, path, `=${value}`, `${path}==${value}`]);
 }
 
@@ -155,7 +170,7 @@ function choose(plan, chosen, row, input, bytes) {
 function problemOf(error, bytes) {
   if (!(error instanceof PipelineError)) return `not a typed error: ${error?.stack ?? error}`;
   const text = bytes.toString('utf8');
-  const lines = text.replace(/^\ufeff/, '').split(/\r\n|\n|\r/);
+  const lines = text.replace(/^\ufeff/, '').split('\n');
   if (error.span !== undefined && error.span.file === path) {
     const { line, column } = error.span;
     if (!(line >= 1 && line <= lines.length && column >= 1)) return `${error.code} at ${line}:${column} of a file of ${lines.length} lines`;
