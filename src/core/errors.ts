@@ -60,6 +60,7 @@ export const ERROR_CODES = {
   // the machine
   E_ENVIRONMENT: 6,
   E_SERVICE_MISSING: 6,
+  E_REMOTE: 6,
 } as const satisfies Record<string, number>;
 
 export type ErrorCode = keyof typeof ERROR_CODES;

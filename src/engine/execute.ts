@@ -21,6 +21,7 @@ import { findKey } from './find-key.js';
 import { ResourceLedger } from './resource-ledger.js';
 import type { StageRegistry } from './stage.js';
 import { RunJournal, type RunSummary } from './run-journal.js';
+import type { RunCommand } from './run-command.js';
 import { performStage } from './perform-stage.js';
 import { publishedFiles } from './published-files.js';
 import { holdRestricted, inputsOf, type FinalStage, type KeyedStage, type RunContents } from './run-state.js';
@@ -28,7 +29,7 @@ import { nodeFs } from './store/fs-port.js';
 import { withStoreErrors } from './store/io-errors.js';
 import { isStoredObject } from './store/record-file.js';
 import type { Store } from './store/store.js';
-import { Past } from './why.js';
+import { because, Past } from './why.js';
 
 /** Stages whose keys are sought at a time: a few overlap their waits for the disk, many would only hold files open. */
 const RESOLVING_AT_ONCE = 16;
@@ -53,6 +54,8 @@ export interface ExecuteOptions {
   readonly onEvent?: RunEventListener;
   /** versions for the record, e.g. of this program */
   readonly software?: Readonly<Record<string, string>>;
+  /** how the run was called, for the record */
+  readonly command?: RunCommand;
 }
 
 /** Never rejects for a stage's failure: that is in the summary. Errors: E_STORE_IO and E_NO_SPACE if the run cannot be recorded; bugs. */
@@ -107,7 +110,7 @@ class Execution {
     this.#journal = journal;
     this.#nodes = nodesOf(plan);
     this.#ledger = new ResourceLedger({ cpus: options.cpus, memoryMb: options.memoryMb }, options.jobs ?? Infinity);
-    this.#past = new Past(plan.file, options.store);
+    this.#past = new Past(plan.file, options.store, plan.env);
   }
 
   async run(): Promise<RunSummary> {
@@ -235,13 +238,13 @@ class Execution {
   async #performNow(node: Node, keyed: KeyedStage, inProcess: boolean): Promise<void> {
     const { registry, store, force } = this.#options;
     const { name, manifest, resources } = node.stage;
-    const reason = node.repairing
-      ? 'one of its outputs was damaged'
+    const why = node.repairing
+      ? because('damaged', 'one of its outputs was damaged')
       : force?.(name) === true
-        ? 'forced'
-        : await this.#past.shortWhy(name, keyed.key, keyed.material);
+        ? because('forced', 'forced')
+        : await this.#past.whyIfReadable(name, keyed.key, keyed.material);
     node.started = true;
-    this.#journal.started(node.stage, keyed, reason);
+    this.#journal.started(node.stage, keyed, why.text, why.reasons);
     const began = performance.now();
     const granted = { ...resources, ...this.#ledger.grant(resources) };
     const { record, checkpoint } = await performStage({ ...node, granted, services: servicesOf(manifest, registry) }, keyed, this.#contents, {
