@@ -13,11 +13,16 @@ export type RunEvent =
   | { readonly kind: 'stage.progress'; readonly stage: string; readonly done: number; readonly total: number; readonly note?: string }
   | { readonly kind: 'stage.log'; readonly stage: string; readonly level: 'info' | 'warning'; readonly text: string }
   | { readonly kind: 'stage.ran'; readonly stage: string; readonly key: StageKey; readonly durationMs: number; readonly metrics: Readonly<Record<string, number>>; readonly stored: boolean }
-  | { readonly kind: 'stage.restored'; readonly stage: string; readonly key: StageKey; readonly durationMs: number }
+  | { readonly kind: 'stage.restored'; readonly stage: string; readonly key: StageKey; readonly durationMs: number; readonly from?: 'remote' }
   | { readonly kind: 'stage.skipped'; readonly stage: string; readonly reason: string }
   | { readonly kind: 'stage.failed'; readonly stage: string; readonly durationMs: number; readonly error: SerializedError }
   | { readonly kind: 'stage.blocked'; readonly stage: string; readonly by: string }
   | { readonly kind: 'store.damaged'; readonly what: 'object' | 'record'; readonly id: Digest | StageKey; readonly path: string; readonly action: string }
+  | { readonly kind: 'remote.fetched'; readonly place: string; readonly key: StageKey; readonly bytes: number; readonly objects: number }
+  | { readonly kind: 'remote.warning'; readonly place: string; readonly text: string }
   | { readonly kind: 'run.finished'; readonly run: string; readonly durationMs: number; readonly counts: Readonly<Record<StageWord, number>>; readonly outcome: 'succeeded' | 'failed' | 'cancelled' };
+
+/** What a store has to say while it is used. */
+export type StoreEvent = Extract<RunEvent, { kind: 'store.damaged' | 'remote.fetched' | 'remote.warning' }>;
 
 export type RunEventListener = (event: RunEvent) => void;

@@ -223,13 +223,13 @@ class Execution {
 
   async #perform(node: Node, keyed: KeyedStage): Promise<void> {
     const { stage } = node;
-    const inProcess = stage.manifest.runs === 'inline' && stage.manifest.needs.length === 0;
+    const light = stage.manifest.runs === 'inline' && stage.manifest.needs.length === 0;
     // Inline work is cheap by its contract and shares the engine's thread anyway: it waits for nobody.
-    const release = inProcess ? () => undefined : await this.#ledger.acquire(node.index, stage.resources);
+    const release = light ? () => undefined : await this.#ledger.acquire(node.index, stage.resources);
     try {
       if (release === undefined) return; // stopped while it waited: blocked in the end
       this.#throwIfStopped();
-      await this.#performNow(node, keyed, inProcess);
+      await this.#performNow(node, keyed, light || stage.manifest.runs === 'program');
     } finally {
       release?.();
     }

@@ -13,6 +13,7 @@ import { hardware, softwareVersions } from './machine.js';
 import type { Plan, PlannedStage } from './plan.js';
 import { keptReasons, type StageReason } from './reasons.js';
 import { newRunId, RunFolder } from './run-folder.js';
+import type { StageKey } from './record.js';
 import { runIds } from './run-history.js';
 import { nameAmong } from './run-name.js';
 import type { OutputSummary, RunRecord, StageOutcome } from './run-record.js';
@@ -64,6 +65,8 @@ export class RunJournal {
   readonly #began = performance.now();
   readonly #outcomes: ReadonlyMap<string, Mutable<StageOutcome>>;
   readonly #outputs = new Map<string, Readonly<Record<string, Artifact>>>();
+  /** what was taken from the second level of the cache */
+  readonly #fetched = new Set<StageKey>();
   #git: Promise<GitState | null> | undefined;
   #failure: { readonly error: unknown } | undefined;
   #over = false;
@@ -89,6 +92,7 @@ export class RunJournal {
 
   emit(event: RunEvent): void {
     if (this.#over) return; // the store may outlive this run
+    if (event.kind === 'remote.fetched') this.#fetched.add(event.key);
     this.#guard(() => {
       this.#folder?.event(event, performance.now() - this.#began);
       this.#listener?.(event);
@@ -141,7 +145,10 @@ export class RunJournal {
     if (event.kind === 'stage.blocked') outcome.reason = `blocked by ${event.by}`;
     if ('durationMs' in event) outcome.durationMs = Math.round(event.durationMs);
     this.#folder?.endLog(stage);
-    this.emit(event);
+    if (event.kind === 'stage.restored' && this.#fetched.has(event.key)) {
+      outcome.from = 'remote';
+      this.emit({ ...event, from: 'remote' });
+    } else this.emit(event);
   }
 
   async finish(cancelled: boolean, contents: RunContents): Promise<RunSummary> {

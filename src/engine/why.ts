@@ -57,7 +57,7 @@ export class Past {
     this.#store = store;
     this.#env = env;
     this.#materials = new PastMaterials(store);
-    store.onEvent(({ what, id }) => what === 'record' && this.#damaged.add(id));
+    store.onEvent((event) => event.kind === 'store.damaged' && event.what === 'record' && this.#damaged.add(event.id));
   }
 
   /** Cheap: looks at the runs of this pipeline file only. */

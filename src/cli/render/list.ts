@@ -134,6 +134,8 @@ export class ListRenderer implements Renderer {
         break;
       case 'stage.log':
       case 'store.damaged':
+      case 'remote.fetched':
+      case 'remote.warning':
       case 'run.finished':
         break;
     }

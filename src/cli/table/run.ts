@@ -1,5 +1,5 @@
 /** Commands that run pipelines or say what a run would do. */
-import { SET, CACHE_MODE, RESULTS, FILE, type CommandSpec } from './spec.js';
+import { SET, CACHE_MODE, REMOTE, RESULTS, FILE, type CommandSpec } from './spec.js';
 
 export const RUN_COMMANDS: readonly CommandSpec[] = [
   {
@@ -14,6 +14,7 @@ export const RUN_COMMANDS: readonly CommandSpec[] = [
       { flags: '--keep-going', description: 'after a failure go on with the stages that do not depend on it' },
       { flags: '--force [stages]', description: 'run again even if stored: --force for all stages, --force=dream,evaluate for some, --force=\'voxels[seed=1]\' for instances of a matrix' },
       CACHE_MODE,
+      REMOTE,
       RESULTS,
       { flags: '--tag <name>', description: 'give the run this tag (repeatable)', repeatable: true },
     ],

@@ -24,4 +24,17 @@ export const SHARE_COMMANDS: readonly CommandSpec[] = [
     ],
     load: () => import('../commands/export.js'),
   },
+  {
+    name: 'reproduce',
+    group: 'Share',
+    summary: 'Run everything of an old run again in a fresh store, and compare the bytes.',
+    details: 'Takes the pipeline file with the text that the run had (kept with the run if the file has changed since), its --set values, profiles, environment and seeds. Exit code 0 if every stage gave the same bytes, 5 if not; it says what was asked differently, which files and metrics differ, and which versions.',
+    args: [{ name: 'RUN', description: 'a run, as in `pipeline show`' }],
+    options: [
+      { flags: '--store <dir>', description: 'keep the fresh store there (default: a temporary folder, removed)' },
+      { flags: '--jobs <n>', description: 'stages that run at once at most' },
+    ],
+    examples: [['pipeline reproduce latest', 'does it give the same again?']],
+    load: () => import('../commands/reproduce.js'),
+  },
 ];

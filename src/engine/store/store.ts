@@ -2,7 +2,7 @@
 import type { Digest } from '../../core/digest.js';
 import type { ArtifactFile } from '../artifact.js';
 import type { MemoRecord, StageKey, StageRecord } from '../record.js';
-import type { RunEvent } from '../events.js';
+import type { StoreEvent } from '../events.js';
 
 export type ObjectState = 'ok' | 'missing' | 'damaged';
 
@@ -34,7 +34,7 @@ export interface Store {
   /** where a key's checkpoints begin: each run of the key has a folder of its own there (`<this>.<id>`), which survives kills and is removed after success */
   checkpointFolder(key: StageKey): string;
 
-  onEvent(listener: (event: Extract<RunEvent, { kind: 'store.damaged' }>) => void): void;
+  onEvent(listener: (event: StoreEvent) => void): void;
   close(): Promise<void>;
 }
 
