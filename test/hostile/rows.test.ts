@@ -43,6 +43,12 @@ describe('files', () => {
     }
   });
 
+  test('F41: a path to an outside file that the system cannot even look at is an error of the file', () => {
+    for (const path of ['x'.repeat(5000), 'p.yaml/below', 'a\\u0000b', '/dev/null/x']) {
+      expect([path.slice(0, 20), ...load(pipeline(`  a: { type: fake.source, params: { root: "${path}" } }\n`)).codes]).toEqual([path.slice(0, 20), expect.stringMatching(/^E_(?:EXTERNAL_MISSING|YAML_FORBIDDEN)$/)]);
+    }
+  });
+
   test('F40: a cycle is printed as a path; a matrix that is too wide is refused before it is unfolded', () => {
     const cycle = load(pipeline('  a: { type: fake.relay, inputs: { nsd: "${stages.b}" } }\n  b: { type: fake.relay, inputs: { nsd: "${stages.a}" } }\n'));
     expect(cycle.printed).toContain('a -> b -> a');
