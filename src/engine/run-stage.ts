@@ -11,9 +11,13 @@ import { Checkpoint } from './checkpoint.js';
 import { memoFor } from './stage-memo.js';
 import { isMany } from './run-state.js';
 import type { ArtifactReader, LabelledArtifact, StageContext, StageDefinition } from './stage.js';
+import { errnoOf } from './store/fs-port.js';
+import { hintFor } from './store/io-errors.js';
 import type { Store } from './store/store.js';
 import type { MadeOutput, StageJob, StageResult, StageSignal } from './worker-protocol.js';
 
+/** `facts.action` of an error that says that the disk did not take what a stage wrote. */
+export const WRITING_OUTPUTS = 'writing outputs';
 /** Progress more often than this helps nobody and costs a message each. */
 const PROGRESS_EVERY_MS = 100;
 
@@ -82,7 +86,7 @@ export async function runStage(definition: StageDefinition, job: StageJob, host:
     return { outputs, metrics, checkpoint: checkpoint?.folder };
   } catch (error) {
     checkpoint?.release();
-    throw error;
+    throw outputError(job, error);
   }
 }
 
@@ -121,5 +125,21 @@ function missingOutput(job: StageJob, port: string): PipelineError {
   return new PipelineError('E_OUTPUT_MISSING', `"${job.stage}" wrote no file into its output "${port}"`, {
     facts: { expected: 'at least one file', found: 'none', type: job.type },
     hint: 'Write every declared output in `run`, or remove the output from the definition.',
+  });
+}
+
+const OUTPUT_ERRORS: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EIO']);
+
+/** A disk that does not take a stage's outputs is no mistake of the stage. Errors of writing carry no path; errors that carry one must be about the staging folder. */
+function outputError(job: StageJob, error: unknown): unknown {
+  const system = errnoOf(error) ?? '';
+  const { path, syscall } = error as { path?: unknown; syscall?: unknown };
+  const about = typeof path === 'string' ? path.startsWith(job.staging) : syscall !== 'read';
+  if (!OUTPUT_ERRORS.has(system) || !about) return error;
+  const full = system === 'ENOSPC' || system === 'EDQUOT';
+  return new PipelineError(full ? 'E_NO_SPACE' : 'E_STORE_IO', `"${job.stage}" could not write its outputs: ${(error as Error).message}`, {
+    facts: { action: WRITING_OUTPUTS, system, folder: job.staging },
+    hint: hintFor(system),
+    cause: error,
   });
 }

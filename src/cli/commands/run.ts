@@ -6,7 +6,7 @@ import { createWorkerPool } from '../../engine/pool.js';
 import { logOf } from '../../engine/run-folder.js';
 import { publishResults, type PublishedResults } from '../../engine/publish-results.js';
 import type { RunSummary } from '../../engine/run-journal.js';
-import { selectStages } from '../../engine/stage-selector.js';
+import { selectStages, splitSelectors } from '../../engine/stage-selector.js';
 import { openStore } from '../../engine/store/file-store.js';
 import { renderReport } from '../../report/html.js';
 import { checkedPlan } from '../checked-plan.js';
@@ -15,6 +15,8 @@ import { EXIT } from '../exit-codes.js';
 import { interruption } from '../interruption.js';
 import type { Invocation } from '../invocation.js';
 import { availableCpus, availableMemoryMb, installedVersions } from '../machine-limits.js';
+import { printUnsaved, throwIfNotDeterministic } from '../run-outcome.js';
+import { textOption } from '../option-values.js';
 import { projectPaths } from '../project-paths.js';
 import { compositionOf } from '../registry.js';
 import { reportModel } from '../report-model.js';
@@ -28,10 +30,12 @@ export async function handle(invocation: Invocation): Promise<number> {
   const checked = await checkedPlan(invocation, file);
   if (checked.plan === undefined) return checked.exitCode;
   const { plan } = checked;
-  const force = forced(plan, options.force);
+  const force = selected(plan, options.force);
   const paths = projectPaths(invocation, file);
   const { registry, workerEntry } = compositionOf(io);
-  const store = await openStore(paths.store, { mode: options.cacheMode });
+  const compare = selected(plan, splitSelectors(textOption(options, 'checkDeterminism') ?? ''));
+  // Who says `--cache-mode read-write` wants to know; otherwise a cache that cannot be written is read.
+  const store = await openStore(paths.store, { mode: options.cacheMode, ...(options.raw['cacheMode'] === undefined ? { fallback: 'read' } : {}) });
   const pool = createWorkerPool({ workerEntry, env: { ...io.env } });
   try {
     const renderer = await rendererFor(invocation);
@@ -51,6 +55,7 @@ export async function handle(invocation: Invocation): Promise<number> {
         ...(options.jobs === undefined ? {} : { jobs: options.jobs }),
         keepGoing: options.keepGoing,
         force,
+        checkDeterminism: compare,
         signal: stop.signal,
         onEvent: (event) => renderer.onEvent(event),
         software: installedVersions(),
@@ -61,6 +66,7 @@ export async function handle(invocation: Invocation): Promise<number> {
     if (!options.json) printOutcome(summary, invocation);
     const results = await publishResults(plan, summary, store, paths.results, async () => renderReport(await reportModel(summary, store, io.cwd)));
     printResults(results, summary, invocation);
+    if (summary.outcome === 'succeeded') throwIfNotDeterministic(summary, paths.store);
     return summary.outcome === 'cancelled' ? (stop.exitCode() ?? EXIT.interrupted) : summary.outcome === 'failed' ? EXIT.stageFailed : EXIT.ok;
   } finally {
     await pool.close();
@@ -68,7 +74,7 @@ export async function handle(invocation: Invocation): Promise<number> {
   }
 }
 
-function forced(plan: Plan, names: readonly string[]): (stage: string) => boolean {
+function selected(plan: Plan, names: readonly string[]): (stage: string) => boolean {
   const chosen = new Set(names.filter((name) => name !== ALL_STAGES).flatMap((name) => selectStages(plan.stages, name, plan.name).map((stage) => stage.name)));
   return (stage) => names.includes(ALL_STAGES) || chosen.has(stage);
 }
@@ -82,8 +88,9 @@ function printOutcome(summary: RunSummary, invocation: Invocation): void {
     io.stderr.write(`${err.red(`${stage} failed`)}${log}\n`);
     if (error.code !== 'BUG') io.stderr.write(`  more: pipeline help ${error.code}\n`);
   }
+  printUnsaved(summary, invocation);
   if (summary.outcome === 'succeeded' || options.quiet) return;
-  const kept = options.cacheMode === 'read-write' ? 'What finished is kept. To go on' : `Nothing was stored (--cache-mode ${options.cacheMode}). To run it again`;
+  const kept = summary.record.cacheMode === 'read-write' && summary.unsaved === undefined ? 'What finished is kept. To go on' : summary.record.cacheMode === 'read-write' ? 'What was saved is kept. To go on' : `Nothing was stored (--cache-mode ${summary.record.cacheMode}). To run it again`;
   io.stderr.write(`${kept}: ${resumeCommand(invocation, summary.record.stages)}\n`);
 }
 

@@ -4,12 +4,12 @@
  * After a failed fsync nothing of that file is reused: the kernel may already have dropped its pages.
  */
 import { dirname, join } from 'node:path';
-import { errnoOf, type FsPort, type OpenFile } from './fs-port.js';
+import { errnoOf, isMissing, readWhole, type FsPort, type OpenFile } from './fs-port.js';
 
 export const TEMPORARY_PREFIX = '.tmp-';
 
 /** File systems that cannot fsync a folder, or anything at all, say one of these; there is nothing more to be done then. */
-const SYNC_UNSUPPORTED: ReadonlySet<string> = new Set(['EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
+export const SYNC_UNSUPPORTED: ReadonlySet<string> = new Set(['EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
 /** File systems without permission bits say one of these. The bits only guard against accidents, so nothing depends on them. */
 const CHMOD_UNSUPPORTED: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
 
@@ -78,10 +78,17 @@ export async function publishFile(fs: FsPort, path: string, bytes: Uint8Array, t
   try {
     await fs.rename(temporary.path, path);
   } catch (error) {
-    await removeQuietly(fs, temporary.path);
-    throw error;
+    // A network file system that has lost the answer to a rename that it did tries again, and then finds nothing to rename.
+    if (!isMissing(error) || !(await holds(fs, path, bytes))) {
+      await removeQuietly(fs, temporary.path);
+      throw error;
+    }
   }
   await syncFolder(fs, folder);
+}
+
+async function holds(fs: FsPort, path: string, bytes: Uint8Array): Promise<boolean> {
+  return readWhole(fs, path).then((found) => found.equals(bytes), () => false);
 }
 
 /** For cleaning up after an error that is being reported: gc removes what cannot be removed now. */

@@ -7,7 +7,7 @@ import { PipelineError } from '../../core/errors.js';
 import type { StageKey } from '../record.js';
 import { publishFile } from './durable.js';
 import { errnoOf, isMissing, readWhole, type FsPort } from './fs-port.js';
-import { recordPath } from './layout.js';
+import { recordPath, type RecordShelf } from './layout.js';
 import type { Objects } from './objects.js';
 import { setAside, type DamageListener } from './quarantine.js';
 import { decodeRecord, encodeRecord, objectFiles, type AnyRecord } from './record-file.js';
@@ -18,12 +18,12 @@ const LOOKS_AT_ONCE = 64;
 export class Records<R extends AnyRecord> {
   readonly #fs: FsPort;
   readonly #root: string;
-  readonly #shelf: 'records' | 'memos';
+  readonly #shelf: RecordShelf;
   readonly #objects: Objects;
   readonly #quarantine: string | undefined;
   readonly #report: DamageListener;
 
-  constructor(fs: FsPort, root: string, shelf: 'records' | 'memos', objects: Objects, quarantine: string | undefined, report: DamageListener) {
+  constructor(fs: FsPort, root: string, shelf: RecordShelf, objects: Objects, quarantine: string | undefined, report: DamageListener) {
     this.#fs = fs;
     this.#root = root;
     this.#shelf = shelf;
@@ -50,11 +50,27 @@ export class Records<R extends AnyRecord> {
       ({ why } = decoded);
     } catch (error) {
       if (isMissing(error)) return undefined;
-      if (errnoOf(error) !== 'EIO') throw error;
+      const code = errnoOf(error);
+      if (code === undefined) throw error;
+      if (code !== 'EIO') {
+        // Another user's private file, a stale network file: as good as none, and not ours to move.
+        this.#report({ kind: 'store.damaged', what: 'record', id: key, path, action: `it could not be read (${code}): left in place` });
+        return undefined;
+      }
       why = 'the disk could not read it';
     }
     await setAside(this.#fs, this.#quarantine, this.#report, { what: 'record', id: key, path, isIt: isNotRecord(this.#fs, key) }, why);
     return undefined;
+  }
+
+  /** The record whatever has become of its objects, and without touching it: for history. */
+  async read(key: StageKey): Promise<R | undefined> {
+    const bytes = await readWhole(this.#fs, this.path(key)).catch((error: unknown) => {
+      if (errnoOf(error) === undefined) throw error;
+      return undefined;
+    });
+    const decoded = bytes === undefined ? undefined : decodeRecord(bytes, key);
+    return decoded?.kind === 'record' ? (decoded.record as R) : undefined;
   }
 
   async publish(record: R, temporaryName: string): Promise<void> {
