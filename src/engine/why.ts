@@ -3,6 +3,7 @@
  * or, if there was none, with the nearest record of its type. Reads run records and records; changes nothing.
  */
 import { diffMaterial, type Change } from './diff-material.js';
+import { stageKey } from './key.js';
 import type { KeyMaterial, StageKey, StageRecord } from './record.js';
 import { readMaterials, runIds, tryRun } from './run-history.js';
 import type { StageOutcome } from './run-record.js';
@@ -14,6 +15,7 @@ import { placesOf } from './store/walk.js';
 
 /** Older runs are not searched: what they had is either a record in the store or of no interest any more. */
 const RUNS_SEARCHED = 100;
+const EVICTED = 'evicted by gc: its record is kept, its bytes are not';
 const FAILED = 'it failed last time';
 
 export interface Reason {
@@ -60,7 +62,7 @@ export class Past {
   }
 
   async #since(against: Last, key: StageKey, material: KeyMaterial): Promise<Reason> {
-    if (against.key === key) return reasonOf([], against);
+    if (against.key === key) return (await this.#store.lookupEvicted(key)) === undefined ? reasonOf([], against) : { text: EVICTED, changes: [], against };
     const before = await this.#materialOf(against.key);
     if (before === undefined) return { text: 'changed since the last run, whose key material is gone', changes: [], against };
     return reasonOf(diffMaterial(before, material), against);
@@ -83,6 +85,7 @@ export class Past {
         if (closer) best = { key: record.key, changes };
       }
     }
+    if (best?.key === stageKey(material)) return { text: EVICTED, changes: [], against: { key: best.key } };
     if (best === undefined) return { text: 'never run', changes: [], against: null };
     const reason = reasonOf(best.changes, { key: best.key });
     return { ...reason, text: `never run; nearest record: ${reason.text}` };
@@ -120,7 +123,7 @@ export class Past {
   }
 
   async #materialOf(key: StageKey): Promise<KeyMaterial | undefined> {
-    const record = await this.#store.lookup(key);
+    const record = (await this.#store.lookup(key)) ?? (await this.#store.lookupEvicted(key));
     if (record !== undefined) return record.material;
     this.#unsearched ??= runIds(this.#store.directory).slice(0, RUNS_SEARCHED).reverse();
     while (!this.#materials.has(key)) {
@@ -139,13 +142,15 @@ function reasonOf(changes: readonly Change[], against: Reason['against']): Reaso
 }
 
 async function* recordsOfType(directory: string, type: string): AsyncGenerator<StageRecord> {
-  for await (const { kind, id, path } of placesOf(nodeFs, layoutOf(directory), 'records')) {
-    if (kind !== 'entry' || id === undefined) continue;
-    const bytes = await readWhole(nodeFs, path).catch(() => undefined); // removed meanwhile, or not readable: not a neighbour
-    if (bytes === undefined || !bytes.includes(`"type":${JSON.stringify(type)}`)) continue;
-    const decoded = decodeRecord(bytes, id as string as StageKey);
-    if (decoded.kind !== 'record') continue;
-    const record = decoded.record as StageRecord;
-    if (record.material.type === type) yield record;
+  for (const shelf of ['records', 'evicted'] as const) {
+    for await (const { kind, id, path } of placesOf(nodeFs, layoutOf(directory), shelf)) {
+      if (kind !== 'entry' || id === undefined) continue;
+      const bytes = await readWhole(nodeFs, path).catch(() => undefined); // removed meanwhile, or not readable: not a neighbour
+      if (bytes === undefined || !bytes.includes(`"type":${JSON.stringify(type)}`)) continue;
+      const decoded = decodeRecord(bytes, id as string as StageKey);
+      if (decoded.kind !== 'record') continue;
+      const record = decoded.record as StageRecord;
+      if (record.material.type === type) yield record;
+    }
   }
 }

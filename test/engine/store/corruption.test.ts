@@ -253,7 +253,7 @@ describe('verify', () => {
     await runStage(store, 'a', ['12345', '678']);
     await runStage(store, 'b', ['12345']);
     const summary = await verifyStore(rig.directory, { readData: true });
-    expect(summary).toEqual({ objects: 2, records: 2, memos: 0, bytesRead: 8, temporaries: 0, problems: {}, clean: true });
+    expect(summary).toEqual({ objects: 2, records: 2, memos: 0, evicted: 0, objectsRead: 2, damaged: false, unchecked: 0, bytesRead: 8, temporaries: 0, problems: {}, clean: true });
     expect(await verifyStore(join(rig.folder, 'nowhere'), { readData: true })).toMatchObject({ objects: 0, clean: true });
   });
 

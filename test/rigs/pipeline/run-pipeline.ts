@@ -6,10 +6,10 @@ import { createWorkerPool, type WorkerPool } from '../../../src/engine/pool.js';
 import type { Plan } from '../../../src/engine/plan.js';
 import type { RunSummary } from '../../../src/engine/run-journal.js';
 import type { StageRegistry } from '../../../src/engine/stage.js';
-import { openStore, type FileStore } from '../../../src/engine/store/file-store.js';
+import { openStore, type FileStore, type OpenStoreOptions } from '../../../src/engine/store/file-store.js';
 import { fakeModules, type Control } from './fake-stages.js';
 
-export interface RunRequest extends Partial<Pick<ExecuteOptions, 'cpus' | 'jobs' | 'memoryMb' | 'keepGoing' | 'force' | 'signal'>> {
+export interface RunRequest extends Partial<Pick<ExecuteOptions, 'cpus' | 'jobs' | 'memoryMb' | 'keepGoing' | 'force' | 'checkDeterminism' | 'signal'>> {
   readonly file: string;
   readonly storeDirectory: string;
   readonly control: Control;
@@ -20,6 +20,8 @@ export interface RunRequest extends Partial<Pick<ExecuteOptions, 'cpus' | 'jobs'
   readonly workerVersions?: Readonly<Record<string, number>>;
   readonly mode?: 'off' | 'read' | 'read-write';
   readonly env?: NodeJS.ProcessEnv;
+  /** how this process opens the store; workers open it as ever */
+  readonly store?: Pick<OpenStoreOptions, 'fs' | 'fallback'>;
   readonly onEvent?: (event: RunEvent) => void;
   /** called before the store is closed */
   readonly inspect?: (store: FileStore, plan: Plan, summary: RunSummary, pool: WorkerPool) => Promise<void>;
@@ -44,7 +46,7 @@ export async function runPipeline(request: RunRequest): Promise<RunResult> {
   const { control, versions = {} } = request;
   const registry = fakeRegistryFor(control, versions);
   const plan = planOf(request.file, registry, request.set);
-  const store = await openStore(request.storeDirectory, { mode: request.mode ?? 'read-write' });
+  const store = await openStore(request.storeDirectory, { mode: request.mode ?? 'read-write', ...request.store });
   const pool = createWorkerPool({
     workerEntry: request.workerEntry,
     env: { ...process.env, ...request.env, PIPELINE_RIG: control.folder, PIPELINE_RIG_VERSIONS: JSON.stringify(request.workerVersions ?? versions) },
@@ -57,6 +59,7 @@ export async function runPipeline(request: RunRequest): Promise<RunResult> {
       ...(request.jobs === undefined ? {} : { jobs: request.jobs }),
       ...(request.keepGoing === undefined ? {} : { keepGoing: request.keepGoing }),
       ...(request.force === undefined ? {} : { force: request.force }),
+      ...(request.checkDeterminism === undefined ? {} : { checkDeterminism: request.checkDeterminism }),
       ...(request.signal === undefined ? {} : { signal: request.signal }),
       onEvent: (event) => {
         events.push(event);
