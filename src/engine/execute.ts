@@ -14,7 +14,7 @@ import { PipelineError, serializeError, type SerializedError } from '../core/err
 import type { Artifact } from './artifact.js';
 import { checkInputs } from './check-inputs.js';
 import { compareOutputs } from './determinism.js';
-import type { ClaimHolder, RunEvent, RunEventListener, StageWord } from './events.js';
+import type { ClaimHolder, Difference, RunEvent, RunEventListener, StageWord } from './events.js';
 import { ExternalDigests } from './external-digests.js';
 import { Gate } from './gate.js';
 import { servicesOf } from './key-material.js';
@@ -254,7 +254,7 @@ class Execution {
         // Between our look and our claim another process may have ended.
         if (claim.held && !forced && !node.repairing && (await store.lookup(key)) !== undefined) return false;
         this.#throwIfStopped();
-        await this.#performNow(node, keyed, claim.held, forced);
+        await this.#performNow(node, keyed, forced);
         return true;
       } finally {
         await claim.release();
@@ -285,7 +285,7 @@ class Execution {
     return manifest.runs === 'inline' && manifest.needs.length === 0;
   }
 
-  async #performNow(node: Node, keyed: KeyedStage, claimed: boolean, forced: boolean): Promise<void> {
+  async #performNow(node: Node, keyed: KeyedStage, forced: boolean): Promise<void> {
     const { store } = this.#options;
     const { name } = node.stage;
     const reason = node.repairing ? 'one of its outputs was damaged' : forced ? 'forced' : (await this.#past.why(name, keyed.key, keyed.material)).text;
@@ -293,9 +293,11 @@ class Execution {
     this.#journal.started(node.stage, keyed, reason);
     const began = performance.now();
     const { record: made, checkpoint } = await this.#make(node, keyed, store);
-    const stands = await this.#rival(node, made, claimed, forced);
-    const record = stands ?? made;
-    const stored = stands !== undefined || (await store.publish(record));
+    const replaced = forced ? await store.lookup(keyed.key) : undefined;
+    let rival: StageRecord | undefined;
+    const stored = await store.publish(made, ...(forced ? [] : [(stands: StageRecord) => (rival = stands)]));
+    const record = rival ?? made; // others may have built on it already
+    await this.#noteDifference(node, made, replaced ?? rival, forced ? { cause: 'forced', stands: 'new' } : { cause: 'race', stands: 'stored' });
     if (checkpoint !== undefined) await rm(checkpoint, { recursive: true, force: true });
     this.#ran.add(keyed.key);
     if (!stored) {
@@ -325,18 +327,10 @@ class Execution {
     });
   }
 
-  /**
-   * The record that somebody else has published while the stage ran without a claim: it stands, because others may have built on it already. A
-   * forced stage replaces what is there. Either way other bytes under the same key are evidence against the stage.
-   */
-  async #rival(node: Node, made: StageRecord, claimed: boolean, forced: boolean): Promise<StageRecord | undefined> {
-    const { store } = this.#options;
-    if (store.mode !== 'read-write' || (claimed && !forced)) return undefined;
-    const found = await store.lookup(made.key);
-    if (found === undefined) return undefined;
-    const files = compareOutputs(found.outputs, made.outputs);
-    if (files.length > 0) await this.#journal.differs(node.stage, made.key, { cause: forced ? 'forced' : 'race', stands: forced ? 'new' : 'stored', files });
-    return forced ? undefined : found;
+  /** Other bytes under the same key are evidence against the stage, however they were found. */
+  async #noteDifference({ stage }: Node, made: StageRecord, stored: StageRecord | undefined, how: Pick<Difference, 'cause' | 'stands'>): Promise<void> {
+    const files = stored === undefined ? [] : compareOutputs(stored.outputs, made.outputs);
+    if (files.length > 0) await this.#journal.differs(stage, made.key, { ...how, files });
   }
 
   #isToCompare(node: Node, { key }: KeyedStage): boolean {
@@ -355,8 +349,7 @@ class Execution {
       const beside = await openStore(store.directory, { mode: 'read', scratch });
       try {
         const { record } = await this.#make(node, keyed, beside, true);
-        const files = compareOutputs(stored.outputs, record.outputs);
-        if (files.length > 0) await this.#journal.differs(node.stage, keyed.key, { cause: 'check', stands: 'stored', files });
+        await this.#noteDifference(node, record, stored, { cause: 'check', stands: 'stored' });
       } finally {
         await beside.close();
       }

@@ -11,7 +11,7 @@ import { Checkpoint } from './checkpoint.js';
 import { memoFor } from './stage-memo.js';
 import { isMany } from './run-state.js';
 import type { ArtifactReader, LabelledArtifact, StageContext, StageDefinition } from './stage.js';
-import { errnoOf } from './store/fs-port.js';
+import { errnoOf, isMissing } from './store/fs-port.js';
 import { hintFor } from './store/io-errors.js';
 import type { Store } from './store/store.js';
 import type { MadeOutput, StageJob, StageResult, StageSignal } from './worker-protocol.js';
@@ -86,7 +86,7 @@ export async function runStage(definition: StageDefinition, job: StageJob, host:
     return { outputs, metrics, checkpoint: checkpoint?.folder };
   } catch (error) {
     checkpoint?.release();
-    throw outputError(job, error);
+    throw ofTheDisk(job, error);
   }
 }
 
@@ -130,7 +130,18 @@ function missingOutput(job: StageJob, port: string): PipelineError {
 
 const OUTPUT_ERRORS: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EIO']);
 
-/** A disk that does not take a stage's outputs is no mistake of the stage. Errors of writing carry no path; errors that carry one must be about the staging folder. */
+/** What a disk does, or somebody who removes files of the store while they are used, is no mistake of the stage. */
+function ofTheDisk(job: StageJob, error: unknown): unknown {
+  const { path } = error as { path?: unknown };
+  if (!isMissing(error) || typeof path !== 'string' || !path.startsWith(job.store.directory)) return outputError(job, error);
+  return new PipelineError('E_STORE_IO', `"${path}" was removed while "${job.stage}" used it`, {
+    facts: { action: 'running a stage', system: errnoOf(error) ?? '' },
+    hint: 'Run again, and let nothing delete files in the folder of the store meanwhile.',
+    cause: error,
+  });
+}
+
+/** A disk that does not take a stage's outputs. Errors of writing carry no path; errors that carry one must be about the staging folder. */
 function outputError(job: StageJob, error: unknown): unknown {
   const system = errnoOf(error) ?? '';
   const { path, syscall } = error as { path?: unknown; syscall?: unknown };

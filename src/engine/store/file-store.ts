@@ -181,8 +181,8 @@ export class FileStore implements Store {
     return this.#lookupIn(this.#records, key);
   }
 
-  publish(record: StageRecord): Promise<boolean> {
-    return this.#publishIn(this.#records, record);
+  publish(record: StageRecord, onRival?: (stands: StageRecord) => void): Promise<boolean> {
+    return this.#publishIn(this.#records, record, onRival);
   }
 
   lookupMemo(key: StageKey): Promise<MemoRecord | undefined> {
@@ -289,11 +289,11 @@ export class FileStore implements Store {
     return this.#guard('reading a record', records.path(key), () => records.lookup(key));
   }
 
-  async #publishIn<R extends StageRecord | MemoRecord>(records: Records<R>, record: R): Promise<boolean> {
+  async #publishIn<R extends StageRecord | MemoRecord>(records: Records<R>, record: R, onRival?: (stands: R) => void): Promise<boolean> {
     if (this.#lease === undefined || this.#needsScratch(record)) return false;
     const name = this.#lease.temporaryName();
     try {
-      await records.publish(record, name);
+      await records.publish(record, name, onRival);
       return true;
     } catch (error) {
       this.#unsaved(records === (this.#memos as unknown) ? 'memo' : 'record', error);

@@ -7,7 +7,7 @@
 import { dirname } from 'node:path';
 import { digestOf, type Digest } from '../../core/digest.js';
 import { PipelineError } from '../../core/errors.js';
-import { ensureFolder, protectFile, removeQuietly, syncFile, syncFolder, writeTemporary } from './durable.js';
+import { ensureFolder, LINK_UNSUPPORTED, protectFile, removeQuietly, syncFile, syncFolder, writeTemporary } from './durable.js';
 import { errnoOf, isMissing, type FsPort } from './fs-port.js';
 import { hashFile } from './hash-file.js';
 import { objectPath } from './layout.js';
@@ -18,9 +18,6 @@ import type { ObjectState } from './store.js';
 const OBJECT_MODE = 0o444;
 /** A damaged object in the way is set aside and the name tried again; more often than this somebody is destroying them as fast as we write. */
 const LINK_ATTEMPTS = 3;
-/** The file system cannot give a file a second name: rename it instead. */
-const LINK_UNSUPPORTED: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'EMLINK', 'ENOSYS']);
-
 /** Somebody else's file, or a failing disk: as good as none. */
 const UNREADABLE: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'EIO']);
 const NOT_OURS: ReadonlySet<string> = new Set(['EPERM', 'EACCES']);

@@ -1,11 +1,11 @@
 /**
  * Records under their keys: the commit points of the store. One is served only if it is whole, names its own key and every object that it
  * refers to is present at its size; anything else is a miss, never an error. One is written only when its objects are durable.
- * The last writer wins: both computed the same key, and a forced rerun has to replace what is there.
+ * Of two that computed the same key the first wins, because others may have built on its result already; a forced rerun replaces what is there.
  */
 import { PipelineError } from '../../core/errors.js';
 import type { StageKey } from '../record.js';
-import { publishFile } from './durable.js';
+import { publishFile, publishNewFile } from './durable.js';
 import { errnoOf, isMissing, readWhole, type FsPort } from './fs-port.js';
 import { recordPath, type RecordShelf } from './layout.js';
 import type { Objects } from './objects.js';
@@ -73,7 +73,7 @@ export class Records<R extends AnyRecord> {
     return decoded?.kind === 'record' ? (decoded.record as R) : undefined;
   }
 
-  async publish(record: R, temporaryName: string): Promise<void> {
+  async publish(record: R, temporaryName: string, onRival?: (stands: R) => void): Promise<void> {
     for (const file of objectFiles(record)) {
       if (await this.#objects.isPresent(file.digest, file.size)) continue;
       throw new PipelineError('E_CACHE_DAMAGED', `"${this.path(record.key)}" was not written: the object of "${file.name}" is not in the store`, {
@@ -81,7 +81,13 @@ export class Records<R extends AnyRecord> {
         hint: 'Run again, and let nothing else delete files in the folder of the store meanwhile.',
       });
     }
-    await publishFile(this.#fs, this.path(record.key), encodeRecord(record), temporaryName);
+    const path = this.path(record.key);
+    const bytes = encodeRecord(record);
+    if (onRival !== undefined && !(await publishNewFile(this.#fs, path, bytes, temporaryName))) {
+      const rival = await this.lookup(record.key);
+      if (rival !== undefined) return onRival(rival);
+    } else if (onRival !== undefined) return;
+    await publishFile(this.#fs, path, bytes, temporaryName);
   }
 
   async drop(key: StageKey): Promise<void> {

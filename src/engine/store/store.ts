@@ -25,8 +25,9 @@ export interface Store {
   /**
    * Publishes a record; all its objects are durable before. False if nothing was kept: in modes `off` and `read`, and in a store that cannot be
    * written any more (full, failing, taken away), which is reported as an event. The outputs then serve this run from its scratch folder.
+   * `onRival`: a whole record that is there already stays, and this is called with it; without it the new record takes its place.
    */
-  publish(record: StageRecord): Promise<boolean>;
+  publish(record: StageRecord, onRival?: (stands: StageRecord) => void): Promise<boolean>;
   lookupMemo(key: StageKey): Promise<MemoRecord | undefined>;
   publishMemo(record: MemoRecord): Promise<boolean>;
   /** The record under a key whose objects gc has removed: what it was, for history. It serves no stage; a new record takes its place. */
