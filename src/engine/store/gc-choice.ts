@@ -39,13 +39,13 @@ export function choose(
   const { maxBytes = Infinity, downToBytes = maxBytes } = limits;
   const limit = bytes > maxBytes ? Math.min(downToBytes, maxBytes) : maxBytes;
   const live = new Set(marked.filter(({ shelf }) => shelf === 'records').map(({ key }) => key));
-  for (const record of [...marked].sort((a, b) => a.usedAt - b.usedAt || (a.key < b.key ? -1 : 1))) {
-    if (isProtected(record)) continue;
+  const inOrder = marked.filter((record) => !isProtected(record)).sort((a, b) => a.usedAt - b.usedAt || (a.key < b.key ? -1 : 1));
+  for (const record of inOrder) {
     if (record.shelf === 'evicted') {
       if (record.usedAt < limits.rememberedSince || live.has(record.key)) forgotten.add(record);
       continue;
     }
-    const tooMuch = bytes > limit && record.needs.length > 0; // a record without objects frees next to nothing and saves a run
+    const tooMuch = bytes > limit && record.needs.length > 0; // one without objects frees next to nothing and saves a run
     if (record.usedAt >= limits.usedSince && !tooMuch) continue;
     evicted.add(record);
     if (!isHistory(record)) forgotten.add(record);
@@ -57,6 +57,13 @@ export function choose(
     }
     freed.set(record, own);
     bytes -= own + record.bytes;
+  }
+  for (const record of inOrder) {
+    // What is left is small. To keep it as history would free nothing.
+    if (bytes <= limit) break;
+    if (record.shelf === 'evicted' || evicted.has(record)) continue;
+    forgotten.add(record);
+    bytes -= record.bytes;
   }
   return { evicted, forgotten, freed };
 }
