@@ -68,14 +68,16 @@ export class Claims {
     const path = join(this.#layout.claims, key);
     const nonce = randomBytes(NONCE_BYTES).toString('hex');
     const text = `${JSON.stringify({ nonce, owner: this.#owner, lease: this.#lease.id, about })}\n`;
-    const mine: Claim = { held: true, release: () => this.#release(path, nonce) };
+    const mine = (inode: bigint): Claim => ({ held: true, release: () => this.#release(path, inode) });
     try {
       for (;;) {
-        if (await this.#create(path, text)) return mine;
+        const created = await this.#create(path, text);
+        if (created !== undefined) return mine(created);
         const seen = await this.#look(path);
         if (seen === undefined) continue;
         if (!(await this.#isOver(seen))) return holderOf(seen);
-        if (await this.#takeOver(path, seen, text, MOST_TAKEOVERS)) return mine;
+        const taken = await this.#takeOver(path, seen, text, MOST_TAKEOVERS);
+        if (taken !== undefined) return mine(taken);
         const now = await this.#look(path);
         if (now !== undefined) return holderOf(now); // somebody else is taking it over
       }
@@ -100,13 +102,13 @@ export class Claims {
     }
   }
 
-  async #create(path: string, text: string): Promise<boolean> {
+  /** The inode, which tells the file from one that takes its place (times may still change on a network file system); undefined if the name is taken. */
+  async #create(path: string, text: string): Promise<bigint | undefined> {
     for (;;) {
       try {
-        await writeOnce(this.#fs, path, text);
-        return true;
+        return (await writeOnce(this.#fs, path, text)).ino;
       } catch (error) {
-        if (errnoOf(error) === 'EEXIST') return false;
+        if (errnoOf(error) === 'EEXIST') return undefined;
         if (!isMissing(error)) throw error;
         await this.#fs.mkdir(this.#layout.claims);
       }
@@ -131,25 +133,27 @@ export class Claims {
     return this.#silence.ofLease(lease, liveness === 'unknown');
   }
 
-  async #takeOver(path: string, dead: Seen, text: string, more: number): Promise<boolean> {
+  async #takeOver(path: string, dead: Seen, text: string, more: number): Promise<bigint | undefined> {
     const marker = `${path}.${dead.nonce}`;
-    if (!(await this.#create(marker, text))) {
+    let mine = await this.#create(marker, text);
+    if (mine === undefined) {
       const other = await this.#look(marker);
-      if (other === undefined || more === 0 || !(await this.#isOver(other))) return false;
-      if (!(await this.#takeOver(marker, other, text, more - 1))) return false;
+      if (other === undefined || more === 0 || !(await this.#isOver(other))) return undefined;
+      mine = await this.#takeOver(marker, other, text, more - 1);
+      if (mine === undefined) return undefined;
     }
     // The marker is ours, so nobody else replaces the dead claim; but somebody may have done so before.
     if ((await this.#look(path))?.nonce === dead.nonce) {
       await this.#fs.rename(marker, path);
-      return true;
+      return mine;
     }
     await removeQuietly(this.#fs, marker);
-    return false;
+    return undefined;
   }
 
-  async #release(path: string, nonce: string): Promise<void> {
+  async #release(path: string, inode: bigint): Promise<void> {
     try {
-      if ((await this.#look(path))?.nonce === nonce) await this.#fs.unlink(path);
+      if ((await this.#fs.lstat(path)).ino === inode) await this.#fs.unlink(path);
     } catch (error) {
       if (errnoOf(error) === undefined) throw error; // it is over with our lease
     }

@@ -301,9 +301,10 @@ export class FileStore implements Store {
     }
   }
 
+  /** What is in the scratch folder is there because the store did not take it, or holds something under its name that cannot be checked. */
   #needsScratch(record: StageRecord | MemoRecord): boolean {
     if (!existsSync(this.scratch)) return false;
-    for (const { digest } of objectFiles(record)) if (existsSync(this.#own.path(digest)) && !existsSync(this.#shared.path(digest))) return true;
+    for (const { digest } of objectFiles(record)) if (existsSync(this.#own.path(digest))) return true;
     return false;
   }
 

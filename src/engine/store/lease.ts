@@ -8,6 +8,7 @@
  * for such an owner goes by `Silence`.
  */
 import { randomBytes } from 'node:crypto';
+import type { BigIntStats } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { removeQuietly, TEMPORARY_PREFIX } from './durable.js';
 import { entriesOf, isMissing, readWhole, type FsPort } from './fs-port.js';
@@ -175,10 +176,11 @@ export class Silence {
 }
 
 /** Not made durable: after a crash its owner is dead anyway, and a torn lease is never taken for a dead one. */
-export async function writeOnce(fs: FsPort, path: string, text: string): Promise<void> {
+export async function writeOnce(fs: FsPort, path: string, text: string): Promise<BigIntStats> {
   const file = await fs.open(path, 'wx', 0o644);
   try {
     await file.write(Buffer.from(text));
+    return await file.stat();
   } catch (error) {
     await removeQuietly(fs, path);
     throw error;
