@@ -6,21 +6,27 @@ import { missingExternals } from '../engine/missing-externals.js';
 import type { Plan } from '../engine/plan.js';
 import { errorJson, errorText, moreHint } from './error-output.js';
 import { EXIT } from './exit-codes.js';
+import { annotation, isGitHubActions, withoutCommands } from './github-annotation.js';
 import type { Invocation } from './invocation.js';
 import { compositionOf } from './registry.js';
 import { wantsColor } from './terminal.js';
 
-export type CheckedPlan = { readonly plan: Plan } | { readonly plan?: undefined; readonly exitCode: number };
+export type CheckedPlan = { readonly plan: Plan; readonly diagnostics: readonly Diagnostic[] } | { readonly plan?: undefined; readonly exitCode: number; readonly diagnostics: readonly Diagnostic[] };
 
 export async function checkedPlan(invocation: Invocation, file: string): Promise<CheckedPlan> {
-  const { io, options } = invocation;
-  const { registry } = compositionOf(io);
-  const loaded = loadPlan(resolve(io.cwd, file), { registry, set: options.set, env: io.env });
+  const { registry } = compositionOf(invocation.io);
+  const loaded = await unprintedPlan(invocation, file);
   const missing = loaded.plan === undefined ? [] : await missingExternals(loaded.plan, registry);
   const diagnostics = [...loaded.diagnostics, ...missing];
   printDiagnostics(diagnostics, invocation);
-  if (loaded.plan !== undefined && missing.length === 0) return { plan: loaded.plan };
-  return { exitCode: diagnostics.find(({ severity }) => severity === 'error')?.error.exitCode ?? EXIT.pipelineInvalid };
+  if (loaded.plan !== undefined && missing.length === 0) return { plan: loaded.plan, diagnostics };
+  return { exitCode: diagnostics.find(({ severity }) => severity === 'error')?.error.exitCode ?? EXIT.pipelineInvalid, diagnostics };
+}
+
+/** The plan, or what is wrong with it, and nothing printed; `sources`: every text that was read, also where there is no plan. */
+export async function unprintedPlan({ io, options }: Invocation, file: string): Promise<{ readonly plan?: Plan; readonly diagnostics: readonly Diagnostic[]; readonly sources?: readonly { readonly path: string }[] }> {
+  const { registry } = compositionOf(io);
+  return Promise.resolve(loadPlan(resolve(io.cwd, file), { registry, set: options.set, env: io.env }));
 }
 
 export function printDiagnostics(diagnostics: readonly Diagnostic[], { io, options }: Invocation): void {
@@ -30,8 +36,10 @@ export function printDiagnostics(diagnostics: readonly Diagnostic[], { io, optio
       continue;
     }
     const color = wantsColor(io.stderr, io.env, options.color);
-    const text = errorText(error, { cwd: io.cwd, color, debug: options.debug });
+    const plain = errorText(error, { cwd: io.cwd, color, debug: options.debug });
+    const text = isGitHubActions(io.env) ? withoutCommands(plain) : plain;
     io.stderr.write(`${severity === 'warning' ? `warning: ${text}` : text}\n\n`);
+    if (isGitHubActions(io.env)) io.stderr.write(`${annotation(error, severity, io)}\n`);
   }
   const errors = diagnostics.filter(({ severity }) => severity === 'error').map(({ error }) => error);
   const more = moreHint(errors);

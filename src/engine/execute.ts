@@ -26,6 +26,7 @@ import { ResourceLedger } from './resource-ledger.js';
 import type { StageRegistry } from './stage.js';
 import { RunJournal, type RunSummary } from './run-journal.js';
 import { performStage, type PerformedStage } from './perform-stage.js';
+import type { RunCommand } from './run-command.js';
 import { publishedFiles } from './published-files.js';
 import { holdRestricted, inputsOf, type FinalStage, type KeyedStage, type RunContents } from './run-state.js';
 import { isClaim, NO_CLAIM } from './store/claims.js';
@@ -34,7 +35,7 @@ import { nodeFs } from './store/fs-port.js';
 import { withStoreErrors } from './store/io-errors.js';
 import { isStoredObject } from './store/record-file.js';
 import type { Store } from './store/store.js';
-import { Past } from './why.js';
+import { because, Past } from './why.js';
 
 /** Stages whose keys are sought at a time: a few overlap their waits for the disk, many would only hold files open. */
 const RESOLVING_AT_ONCE = 16;
@@ -63,6 +64,8 @@ export interface ExecuteOptions {
   readonly onEvent?: RunEventListener;
   /** versions for the record, e.g. of this program */
   readonly software?: Readonly<Record<string, string>>;
+  /** how the run was called, for the record */
+  readonly command?: RunCommand;
 }
 
 /** Never rejects for a stage's failure: that is in the summary. Errors: E_STORE_IO and E_NO_SPACE if the run cannot be recorded; bugs. */
@@ -122,7 +125,7 @@ class Execution {
     this.#journal = journal;
     this.#nodes = nodesOf(plan);
     this.#ledger = new ResourceLedger({ cpus: options.cpus, memoryMb: options.memoryMb }, options.jobs ?? Infinity);
-    this.#past = new Past(plan.file, options.store);
+    this.#past = new Past(plan.file, options.store, plan.env);
   }
 
   async run(): Promise<RunSummary> {
@@ -288,9 +291,13 @@ class Execution {
   async #performNow(node: Node, keyed: KeyedStage, forced: boolean): Promise<void> {
     const { store } = this.#options;
     const { name } = node.stage;
-    const reason = node.repairing ? 'one of its outputs was damaged' : forced ? 'forced' : (await this.#past.why(name, keyed.key, keyed.material)).text;
+    const why = node.repairing
+      ? because('damaged', 'one of its outputs was damaged')
+      : forced
+        ? because('forced', 'forced')
+        : await this.#past.why(name, keyed.key, keyed.material);
     node.started = true;
-    this.#journal.started(node.stage, keyed, reason);
+    this.#journal.started(node.stage, keyed, why.text, why.reasons);
     const began = performance.now();
     const { record: made, checkpoint } = await this.#make(node, keyed, store);
     const replaced = forced ? await store.lookup(keyed.key) : undefined;
@@ -343,7 +350,8 @@ class Execution {
   async #compare(node: Node, keyed: KeyedStage, stored: StageRecord): Promise<void> {
     const { store } = this.#options;
     node.started = true;
-    this.#journal.started(node.stage, keyed, 'again, to compare with what is stored');
+    const why = because('compared', 'again, to compare with what is stored');
+    this.#journal.started(node.stage, keyed, why.text, why.reasons);
     const scratch = await store.createStaging('compare');
     try {
       const beside = await openStore(store.directory, { mode: 'read', scratch });

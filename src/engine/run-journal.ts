@@ -10,11 +10,17 @@ import type { Artifact } from './artifact.js';
 import { baseName, type Coordinates } from './coordinates.js';
 import { keepEvidence } from './determinism.js';
 import type { Difference, RunEvent, RunEventListener, StageWord, UnsavedThing } from './events.js';
-import { gitState, hardware, softwareVersions, type GitState } from './machine.js';
+import { gitState, type GitState } from './git-state.js';
+import { hardware, softwareVersions } from './machine.js';
 import type { Plan, PlannedStage } from './plan.js';
+import { keptReasons, type StageReason } from './reasons.js';
 import { newRunId, RunFolder } from './run-folder.js';
 import type { StageKey } from './record.js';
+import { runIds } from './run-history.js';
+import { nameAmong } from './run-name.js';
 import type { OutputSummary, RunRecord, StageOutcome } from './run-record.js';
+import type { RunCommand } from './run-command.js';
+import { keepSources } from './run-sources.js';
 import type { KeyedStage, RunContents } from './run-state.js';
 import { errnoOf } from './store/fs-port.js';
 import { layoutOf } from './store/layout.js';
@@ -45,6 +51,7 @@ export interface JournalOptions {
   readonly store: Store;
   readonly onEvent?: RunEventListener;
   readonly software?: Readonly<Record<string, string>>;
+  readonly command?: RunCommand;
 }
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
@@ -63,6 +70,7 @@ export class RunJournal {
   #unsynced = false;
   readonly #store: Store;
   readonly #listener: RunEventListener | undefined;
+  readonly #command: RunCommand | undefined;
   readonly #startedAt = new Date();
   readonly #began = performance.now();
   readonly #outcomes: ReadonlyMap<string, Mutable<StageOutcome>>;
@@ -76,6 +84,7 @@ export class RunJournal {
     this.#plan = plan;
     this.#store = options.store;
     this.#listener = options.onEvent;
+    this.#command = options.command;
     this.software = { ...softwareVersions(), ...options.software };
     this.#outcomes = new Map(plan.stages.map((stage) => [stage.name, outcomeOf(stage)]));
     let failure: unknown;
@@ -86,8 +95,9 @@ export class RunJournal {
   static begin(plan: Plan, options: JournalOptions): RunJournal {
     const journal = new RunJournal(plan, options);
     journal.#write((folder) => folder.begin({ ...journal.#record('running'), owner: currentOwner() }));
+    journal.#keepSources();
     const stages = plan.stages.map((stage) => ({ name: stage.name, type: stage.manifest.type, ...ofInstance(stage) }));
-    journal.emit({ kind: 'run.started', run: journal.id, pipeline: plan.name, file: plan.file, stages });
+    journal.emit({ kind: 'run.started', run: journal.id, name: journal.#name(), pipeline: plan.name, file: plan.file, stages });
     if (journal.#openFailure !== undefined) journal.notSaved('run', journal.#openFailure);
     return journal;
   }
@@ -133,11 +143,12 @@ export class RunJournal {
     this.#outcome(stage).key = key;
   }
 
-  started(stage: PlannedStage, { key, material }: KeyedStage, reason: string): void {
-    this.#git ??= gitState(dirname(this.#plan.file));
-    this.#outcome(stage.name).reason = reason;
+  started(stage: PlannedStage, { key, material }: KeyedStage, reason: string, because: readonly StageReason[]): void {
+    this.#git ??= gitState(dirname(this.#plan.file), this.#folder?.path);
+    const reasons = keptReasons(because);
+    Object.assign(this.#outcome(stage.name), { reason, reasons });
     this.#write((folder) => folder.material({ stage: stage.name, key, material }));
-    this.emit({ kind: 'stage.started', stage: stage.name, type: stage.manifest.type, key, reason });
+    this.emit({ kind: 'stage.started', stage: stage.name, type: stage.manifest.type, key, reason, reasons });
   }
 
   listenerFor(stage: string): JobListener {
@@ -215,6 +226,15 @@ export class RunJournal {
     if (this.#failure !== undefined) throw this.#failure.error;
   }
 
+  /** Among the runs of the store, whose younger ones do not change it. */
+  #name(): string {
+    return nameAmong(this.id, this.#folder === undefined ? [] : runIds(this.#store.directory));
+  }
+
+  #keepSources(): void {
+    this.#write(({ path }) => keepSources(path, this.#plan));
+  }
+
   #record(outcome: RunRecord['outcome']): RunRecord {
     const plan = this.#plan;
     const unsaved = this.#unsaved.summary();
@@ -228,6 +248,7 @@ export class RunJournal {
       params: plan.params,
       env: plan.env,
       cacheMode: this.#store.mode,
+      ...(this.#command === undefined ? {} : { command: this.#command }),
       outcome,
       startedAt: this.#startedAt.toISOString(),
       durationMs: Math.round(performance.now() - this.#began),
@@ -284,7 +305,7 @@ function openFolder(store: Store): [id: string, folder: RunFolder | undefined, f
 
 function outcomeOf(stage: PlannedStage): Mutable<StageOutcome> {
   const inputs = Object.fromEntries(Object.entries(stage.inputs).map(([port, bindings]) => [port, bindings.map((binding) => `${binding.stage}.${binding.output}`)]));
-  return { name: stage.name, ...ofInstance(stage), type: stage.manifest.type, version: stage.manifest.version, params: stage.params, inputs, metrics: {}, outputs: {} };
+  return { name: stage.name, ...ofInstance(stage), type: stage.manifest.type, version: stage.manifest.version, params: stage.params, inputs, metrics: {}, outputs: {}, ...(stage.seed === null ? {} : { seed: stage.seed }) };
 }
 
 function ofInstance({ name, coordinates }: PlannedStage): { readonly coordinates?: Coordinates } {

@@ -12,6 +12,7 @@ import { renderReport } from '../../report/html.js';
 import { checkedPlan } from '../checked-plan.js';
 import { shortPath } from '../error-output.js';
 import { EXIT } from '../exit-codes.js';
+import { failedLogLines } from '../failed-log.js';
 import { interruption } from '../interruption.js';
 import type { Invocation } from '../invocation.js';
 import { availableCpus, availableMemoryMb, installedVersions } from '../machine-limits.js';
@@ -23,6 +24,8 @@ import { reportModel } from '../report-model.js';
 import { countsLine } from '../render/stage-line.js';
 import { ALL_STAGES, resumeCommand } from '../resume-command.js';
 import { rendererFor } from '../run-renderer.js';
+import { commandOf } from '../run-command.js';
+import { runTags } from '../run-tags.js';
 
 export async function handle(invocation: Invocation): Promise<number> {
   const { args, io, options } = invocation;
@@ -36,6 +39,7 @@ export async function handle(invocation: Invocation): Promise<number> {
   const compare = selected(plan, splitSelectors(textOption(options, 'checkDeterminism') ?? ''));
   // Who says `--cache-mode read-write` wants to know; otherwise a cache that cannot be written is read.
   const store = await openStore(paths.store, { mode: options.cacheMode, ...(options.raw['cacheMode'] === undefined ? { fallback: 'read' } : {}) });
+  const tags = runTags(invocation, store);
   const pool = createWorkerPool({ workerEntry, env: { ...io.env } });
   try {
     const renderer = await rendererFor(invocation);
@@ -57,12 +61,17 @@ export async function handle(invocation: Invocation): Promise<number> {
         force,
         checkDeterminism: compare,
         signal: stop.signal,
-        onEvent: (event) => renderer.onEvent(event),
+        onEvent: (event) => {
+          tags.onEvent(event);
+          renderer.onEvent(event);
+        },
         software: installedVersions(),
+        command: commandOf(invocation),
       });
     } finally {
       await renderer.close();
     }
+    await tags.kept();
     if (!options.json) printOutcome(summary, invocation);
     const results = await publishResults(plan, summary, store, paths.results, async () => renderReport(await reportModel(summary, store, io.cwd)));
     printResults(results, summary, invocation);
@@ -86,6 +95,7 @@ function printOutcome(summary: RunSummary, invocation: Invocation): void {
     if (error.code === 'E_CANCELLED') continue; // it was asked to stop: there is nothing to look up
     const log = summary.folder === undefined ? '' : `  log: ${shortPath(join(summary.folder, logOf(stage)), io.cwd)}`;
     io.stderr.write(`${err.red(`${stage} failed`)}${log}\n`);
+    for (const line of failedLogLines(summary, stage, error.stack)) io.stderr.write(`${line}\n`);
     if (error.code !== 'BUG') io.stderr.write(`  more: pipeline help ${error.code}\n`);
   }
   printUnsaved(summary, invocation);

@@ -16,6 +16,7 @@ export const RUN_COMMANDS: readonly CommandSpec[] = [
       { flags: '--check-determinism [stages]', description: 'run stages whose results are stored again, beside them, and compare the bytes; exit code 5 if they differ' },
       CACHE_MODE,
       RESULTS,
+      { flags: '--tag <name>', description: 'give the run this tag (repeatable)', repeatable: true },
     ],
     examples: [
       ['pipeline run pipelines/face-rois.yaml', 'everything, only what changed'],

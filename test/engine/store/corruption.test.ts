@@ -121,7 +121,7 @@ describe('a damaged object', () => {
     const events: StoreEvent[] = [];
     store.onEvent((event) => events.push(event));
     expect(await store.verifyObject(file.digest, file.size)).toBe('damaged');
-    expect(events.map((event) => event.action)).toEqual([expect.stringMatching(/^the disk could not read it: moved to /)]);
+    expect(events).toEqual([expect.objectContaining({ action: expect.stringMatching(/^the disk could not read it: moved to /) })]);
     expect(fs.log.filter((line) => line.includes('objects'))).toHaveLength(1);
   });
 
