@@ -5,6 +5,7 @@ import { nodeFs, type FsPort } from '../../../src/engine/store/fs-port.js';
 import { collectGarbage, type GcOptions } from '../../../src/engine/store/gc.js';
 import { storeInfo } from '../../../src/engine/store/info.js';
 import { recordPath } from '../../../src/engine/store/layout.js';
+import { setPinned } from '../../../src/engine/run-marks.js';
 import { currentOwner } from '../../../src/engine/store/owner.js';
 import { subsetFrom } from '../../../src/engine/store/subset.js';
 import { verifyStore, type StoreProblem } from '../../../src/engine/store/verify.js';
@@ -77,10 +78,11 @@ describe('a record whose bytes were evicted', () => {
     const left = () => readdirSync(join(rig.directory, 'evicted'), { recursive: true }).filter((name) => String(name).endsWith('.json')).length;
     await gc(rig, { fs: later(300) });
     expect(left()).toBe(2);
-    writeFileSync(join(run(rig, '20260101-000000-aaaa', [keyOf('a')]), 'marks.json'), JSON.stringify({ tags: [], pinned: true }));
+    run(rig, '20260101-000000-aaaa', [keyOf('a')]);
+    await setPinned(rig.directory, '20260101-000000-aaaa', true);
     expect((await gc(rig, { fs: later(366) })).removed.records.count).toBe(1);
     expect(left()).toBe(1);
-    unlinkSync(join(rig.directory, 'runs', '20260101-000000-aaaa', 'marks.json'));
+    await setPinned(rig.directory, '20260101-000000-aaaa', false);
     await gc(rig, { historyMs: 30 * 60_000 });
     expect(left()).toBe(0);
   });
@@ -117,10 +119,12 @@ function rmRuns(directory: string): void {
 
 describe('what gc lets go', () => {
   test('is never what a pinned run used, nor, where its marks cannot be read, what it may have used', async () => {
-    for (const marks of [JSON.stringify({ tags: [], pinned: true }), 'garbage']) {
+    for (const readable of [true, false]) {
       await using rig = new StoreRig();
       await aged(rig, ['a', 'b', 'c']);
-      writeFileSync(join(run(rig, '20250101-000000-aaaa', [keyOf('c')]), 'marks.json'), marks);
+      const folder = run(rig, '20250101-000000-aaaa', [keyOf('c')]);
+      if (readable) await setPinned(rig.directory, '20250101-000000-aaaa', true);
+      else writeFileSync(join(folder, 'marks'), 'a file where a folder belongs');
       run(rig, '20260101-000000-bbbb', [keyOf('b')]);
       await gc(rig, { maxBytes: 0 });
       expect(await hits(rig, ['a', 'b', 'c'])).toBe('c');
