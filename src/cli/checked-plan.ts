@@ -1,13 +1,14 @@
 /** Loads a pipeline file and prints everything that is wrong with it, in one go. Commands go on only with a plan. */
 import { resolve } from 'node:path';
 import type { Diagnostic } from '../engine/diagnostics.js';
-import { loadPlan } from '../engine/load-plan.js';
+import { loadPlanWithModules, type LoadedPlan } from '../engine/modules/load-plan-with-modules.js';
 import { missingExternals } from '../engine/missing-externals.js';
 import type { Plan } from '../engine/plan.js';
 import { errorJson, errorText, moreHint } from './error-output.js';
 import { EXIT } from './exit-codes.js';
 import { annotation, isGitHubActions, withoutCommands } from './github-annotation.js';
 import type { Invocation } from './invocation.js';
+import { moduleLoaderFor } from './own-modules.js';
 import { compositionOf } from './registry.js';
 import { wantsColor } from './terminal.js';
 
@@ -24,9 +25,10 @@ export async function checkedPlan(invocation: Invocation, file: string): Promise
 }
 
 /** The plan, or what is wrong with it, and nothing printed; `sources`: every text that was read, also where there is no plan. */
-export async function unprintedPlan({ io, options }: Invocation, file: string): Promise<{ readonly plan?: Plan; readonly diagnostics: readonly Diagnostic[]; readonly sources?: readonly { readonly path: string }[] }> {
+export async function unprintedPlan(invocation: Invocation, file: string): Promise<LoadedPlan & { readonly sources?: readonly { readonly path: string }[] }> {
+  const { io, options } = invocation;
   const { registry } = compositionOf(io);
-  return Promise.resolve(loadPlan(resolve(io.cwd, file), { registry, set: options.set, env: io.env }));
+  return loadPlanWithModules(resolve(io.cwd, file), { registry, set: options.set, env: io.env, loader: () => moduleLoaderFor(invocation, file) });
 }
 
 export function printDiagnostics(diagnostics: readonly Diagnostic[], { io, options }: Invocation): void {

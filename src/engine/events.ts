@@ -13,7 +13,7 @@ export type RunEvent =
   | { readonly kind: 'stage.progress'; readonly stage: string; readonly done: number; readonly total: number; readonly note?: string }
   | { readonly kind: 'stage.log'; readonly stage: string; readonly level: 'info' | 'warning'; readonly text: string }
   | { readonly kind: 'stage.ran'; readonly stage: string; readonly key: StageKey; readonly durationMs: number; readonly metrics: Readonly<Record<string, number>>; readonly stored: boolean }
-  | { readonly kind: 'stage.restored'; readonly stage: string; readonly key: StageKey; readonly durationMs: number }
+  | { readonly kind: 'stage.restored'; readonly stage: string; readonly key: StageKey; readonly durationMs: number; readonly from?: 'remote' }
   | { readonly kind: 'stage.skipped'; readonly stage: string; readonly reason: string }
   | { readonly kind: 'stage.failed'; readonly stage: string; readonly durationMs: number; readonly error: SerializedError }
   | { readonly kind: 'stage.blocked'; readonly stage: string; readonly by: string }
@@ -25,10 +25,12 @@ export type RunEvent =
   | { readonly kind: 'store.unsaved'; readonly what: UnsavedThing; readonly path: string; readonly system: string; readonly message: string }
   /** the file system of the store cannot make bytes durable */
   | { readonly kind: 'store.unsynced'; readonly system: string }
+  | { readonly kind: 'remote.fetched'; readonly place: string; readonly key: StageKey; readonly bytes: number; readonly objects: number }
+  | { readonly kind: 'remote.warning'; readonly place: string; readonly text: string }
   | { readonly kind: 'run.finished'; readonly run: string; readonly durationMs: number; readonly counts: Readonly<Record<StageWord, number>>; readonly outcome: 'succeeded' | 'failed' | 'cancelled' };
 
-/** What a store reports. */
-export type StoreEvent = Extract<RunEvent, { kind: 'store.damaged' | 'store.unsaved' | 'store.unsynced' }>;
+/** What a store has to say while it is used. */
+export type StoreEvent = Extract<RunEvent, { kind: 'store.damaged' | 'store.unsaved' | 'store.unsynced' | 'remote.fetched' | 'remote.warning' }>;
 
 /** What could not be kept. The run goes on with it all the same. */
 export type UnsavedThing = 'object' | 'record' | 'memo' | 'staging' | 'store' | 'run' | 'evidence' | 'digests';

@@ -255,7 +255,7 @@ class Execution {
       const claim = isClaim(answer) ? answer : NO_CLAIM; // who forces a stage has no use for what another process makes
       try {
         // Between our look and our claim another process may have ended.
-        if (claim.held && !forced && !node.repairing && (await store.lookup(key)) !== undefined) return false;
+        if (claim.held && !forced && !node.repairing && (await store.lookupHere(key)) !== undefined) return false;
         this.#throwIfStopped();
         await this.#performNow(node, keyed, forced);
         return true;
@@ -273,7 +273,7 @@ class Execution {
   /** Undefined if nothing starts any more: the stage is blocked in the end. */
   async #withResources<T>(node: Node, work: () => Promise<T>): Promise<T | undefined> {
     // Inline work is cheap by its contract and shares the engine's thread anyway: it waits for no cores.
-    if (this.#isInProcess(node)) return this.#inline.run(work);
+    if (this.#isLight(node)) return this.#inline.run(work);
     const release = await this.#ledger.acquire(node.index, node.stage.resources);
     if (release === undefined) throw new Stopped();
     try {
@@ -284,7 +284,7 @@ class Execution {
     }
   }
 
-  #isInProcess({ stage: { manifest } }: Node): boolean {
+  #isLight({ stage: { manifest } }: Node): boolean {
     return manifest.runs === 'inline' && manifest.needs.length === 0;
   }
 
@@ -326,7 +326,7 @@ class Execution {
       registry,
       store,
       digests: this.#digests,
-      pool: this.#isInProcess(node) ? undefined : this.#options.pool,
+      pool: this.#isLight(node) || manifest.runs === 'program' ? undefined : this.#options.pool,
       signal: this.#abort.signal,
       listener: this.#journal.listenerFor(name),
       software: this.#journal.software,

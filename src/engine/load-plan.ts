@@ -9,6 +9,7 @@ import type { Diagnostic } from './diagnostics.js';
 import { applyOverrides } from './overrides.js';
 import { readPipelineFile } from './pipeline-file.js';
 import { buildPlan } from './plan-builder.js';
+import { joinTypes, type LoadedModules, type WantedModule } from './modules/own-types.js';
 import type { Plan } from './plan.js';
 import { Scope } from './scope.js';
 import type { StageRegistry } from './stage.js';
@@ -20,16 +21,19 @@ export interface LoadOptions {
   /** `path=value`, in the order of the command line */
   readonly set: readonly string[];
   readonly env: NodeJS.ProcessEnv;
+  /** the modules that are loaded already; without it a file that lists any is refused (modules/load-plan-with-modules.ts loads them) */
+  readonly modules?: LoadedModules;
 }
 
 /**
  * @param file path as the user gave it; diagnostics name it like that
- * @returns `plan` if and only if no diagnostic is an error; diagnostics in the order of the file
+ * @returns `wanted` if modules have to be loaded first: neither plan nor all diagnostics then; otherwise `plan` if and only if no diagnostic is an error; diagnostics in the order of the file
  */
-export function loadPlan(file: string, { registry, set, env }: LoadOptions): { readonly plan?: Plan; readonly diagnostics: readonly Diagnostic[] } {
+export function loadPlan(file: string, { registry, set, env, modules }: LoadOptions): { readonly plan?: Plan; readonly diagnostics: readonly Diagnostic[]; readonly wanted?: readonly WantedModule[] } {
   const diagnostics = new Diagnostics();
+  let wanted: readonly WantedModule[] = [];
   const plan = load();
-  return { ...(plan === undefined || diagnostics.failed ? {} : { plan }), diagnostics: diagnostics.sorted() };
+  return { ...(plan === undefined || diagnostics.failed ? {} : { plan }), diagnostics: diagnostics.sorted(), ...(wanted.length === 0 ? {} : { wanted }) };
 
   function load(): Plan | undefined {
     const text = diagnostics.attempt(undefined, () => readPipelineText(file));
@@ -39,9 +43,12 @@ export function loadPlan(file: string, { registry, set, env }: LoadOptions): { r
     const overridden = applyOverrides(root, set, diagnostics);
     const content = readPipelineFile(overridden.root, diagnostics);
     if (content === undefined) return undefined;
+    const path = resolve(file);
+    const joined = joinTypes(content.modules, dirname(path), registry, modules, diagnostics);
+    wanted = joined.wanted;
+    if (wanted.length > 0) return undefined;
     const scope = new Scope(content, env, diagnostics);
     scope.resolveParams(overridden.params);
-    const path = resolve(file);
-    return buildPlan(content, { file: path, folder: dirname(path), source: digestOf(text) }, scope, registry, diagnostics);
+    return buildPlan(content, { file: path, folder: dirname(path), source: digestOf(text) }, scope, joined.registry, diagnostics);
   }
 }

@@ -8,7 +8,7 @@ import { hostname } from 'node:os';
 import { PipelineError } from '../core/errors.js';
 import type { Artifact } from './artifact.js';
 import { sealArtifact } from './artifact-seal.js';
-import { outsideFiles } from './check-inputs.js';
+import { assertInputsIntact, outsideFiles } from './check-inputs.js';
 import { Checkpoint } from './checkpoint.js';
 import type { ExternalDigests } from './external-digests.js';
 import { stageSeed } from './key.js';
@@ -16,12 +16,13 @@ import type { PlannedStage } from './plan.js';
 import type { WorkerPool } from './pool.js';
 import type { StageRecord } from './record.js';
 import { artifactsOf, holdRestricted, inputsOf, type KeyedStage, type RunContents, type StageInput, type StageWithProducers } from './run-state.js';
+import { runOwnStage } from './modules/run-own-stage.js';
 import { runStage, WRITING_OUTPUTS } from './run-stage.js';
 import type { StageRegistry, StageResources } from './stage.js';
 import { areUnchanged, assertUnchanged } from './stage-externals.js';
 import type { Store } from './store/store.js';
 import type { JobListener } from './worker-process.js';
-import type { StageJob, StageResult } from './worker-protocol.js';
+import type { StageJob, StageResult, StageSignal } from './worker-protocol.js';
 
 export interface PerformOptions {
   readonly registry: StageRegistry;
@@ -79,6 +80,7 @@ async function attempt(node: StageToPerform, keyed: KeyedStage, contents: RunCon
       stage: stage.name,
       type: stage.manifest.type,
       version: stage.manifest.version,
+      ...(stage.manifest.code === undefined ? {} : { code: stage.manifest.code }),
       key: keyed.key,
       params: stage.params,
       inputs,
@@ -95,6 +97,7 @@ async function attempt(node: StageToPerform, keyed: KeyedStage, contents: RunCon
     };
     result = await withTimeout(stage, options.signal, (signal) => runJob(job, signal, options));
     await assertUnchanged(stage.name, read, digests);
+    if (stage.manifest.runs === 'program') await assertInputsIntact(stage.name, artifactsOf(inputs), store);
     const record: StageRecord = {
       format: 1,
       key: keyed.key,
@@ -115,6 +118,8 @@ async function attempt(node: StageToPerform, keyed: KeyedStage, contents: RunCon
 
 async function runJob(job: StageJob, signal: AbortSignal, { pool, registry, store, listener }: PerformOptions): Promise<StageResult> {
   if (pool !== undefined) return pool.run(job, signal, listener);
+  const host = { store, services: {}, signal, emit: (said: StageSignal) => listener.onSignal(said) };
+  if (job.code !== undefined) return runOwnStage(job.code, job, host);
   const definition = await registry.modules[job.type]?.load();
   if (definition === undefined) {
     throw new PipelineError('E_UNKNOWN_STAGE_TYPE', `"${job.type}" has a manifest but no code`, {
@@ -122,7 +127,7 @@ async function runJob(job: StageJob, signal: AbortSignal, { pool, registry, stor
       hint: 'Build again, so that the manifest of the stage types matches their code.',
     });
   }
-  return runStage(definition, job, { store, services: {}, signal, emit: (said) => listener.onSignal(said) });
+  return runStage(definition, job, host);
 }
 
 /** `own`: the folder of a run whose stage had ended well; its process lives on, so it does not count as left behind. */

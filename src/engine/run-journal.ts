@@ -75,6 +75,8 @@ export class RunJournal {
   readonly #began = performance.now();
   readonly #outcomes: ReadonlyMap<string, Mutable<StageOutcome>>;
   readonly #outputs = new Map<string, Readonly<Record<string, Artifact>>>();
+  /** what was taken from the second level of the cache */
+  readonly #fetched = new Set<StageKey>();
   #git: Promise<GitState | null> | undefined;
   #failure: { readonly error: unknown } | undefined;
   #over = false;
@@ -104,6 +106,7 @@ export class RunJournal {
 
   emit(event: RunEvent): void {
     if (this.#over) return; // the store may outlive this run
+    if (event.kind === 'remote.fetched') this.#fetched.add(event.key);
     if (event.kind === 'store.unsaved' && !this.#unsaved.add(event)) return; // told once
     if (event.kind === 'store.unsynced') {
       if (this.#unsynced) return;
@@ -185,7 +188,10 @@ export class RunJournal {
     if (event.kind === 'stage.blocked') outcome.reason = `blocked by ${event.by}`;
     if ('durationMs' in event) outcome.durationMs = Math.round(event.durationMs);
     this.#write((folder) => folder.endLog(stage));
-    this.emit(event);
+    if (event.kind === 'stage.restored' && this.#fetched.has(event.key)) {
+      outcome.from = 'remote';
+      this.emit({ ...event, from: 'remote' });
+    } else this.emit(event);
   }
 
   async finish(cancelled: boolean, contents: RunContents): Promise<RunSummary> {

@@ -37,6 +37,8 @@ export interface StageOutcome {
   readonly inputs: Readonly<Record<string, readonly string[]>>;
   /** absent while the run goes on */
   readonly word?: StageWord;
+  /** where its result came from, if it was restored and not from the local store */
+  readonly from?: 'remote';
   /** why it ran, was skipped, or what blocked it */
   readonly reason?: string;
   /** of a stage that was started: the same with codes and exact places */

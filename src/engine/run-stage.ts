@@ -2,6 +2,7 @@
  * Runs the code of one stage: builds its context, calls it, stores what it wrote. The same function serves inline stages and workers.
  * It decides nothing about keys, records or other stages, and publishes nothing.
  */
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { PipelineError } from '../core/errors.js';
 import { Random } from '../core/random.js';
@@ -69,6 +70,11 @@ export async function runStage(definition: StageDefinition, job: StageJob, host:
     get checkpoint(): string {
       checkpoint ??= Checkpoint.claim(store.checkpointFolder(job.key));
       return checkpoint.state;
+    },
+    get scratch(): string {
+      const folder = join(job.staging, 'scratch');
+      mkdirSync(folder, { recursive: true });
+      return folder;
     },
     memo: memoFor(job, store, locator),
   };

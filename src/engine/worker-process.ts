@@ -122,6 +122,8 @@ export class WorkerProcess {
         return running.listener.onDamage(message.event);
       case 'done':
         return running.settle({ result: message.result });
+      case 'described':
+        return; // asked of a process of its own, see modules/ask.ts
       case 'failed':
         return running.settle({ error: deserializeError(message.error) });
     }
@@ -135,7 +137,7 @@ export class WorkerProcess {
 }
 
 /** Options that the user gave to this process (a debugger port, a loader) are not meant for its workers. */
-function scrubbed(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+export function scrubbed(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const { NODE_OPTIONS: _options, NODE_CHANNEL_FD: _channel, ...rest } = environment;
   return rest;
 }

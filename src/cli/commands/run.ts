@@ -7,7 +7,6 @@ import { logOf } from '../../engine/run-folder.js';
 import { publishResults, type PublishedResults } from '../../engine/publish-results.js';
 import type { RunSummary } from '../../engine/run-journal.js';
 import { selectStages, splitSelectors } from '../../engine/stage-selector.js';
-import { openStore } from '../../engine/store/file-store.js';
 import { renderReport } from '../../report/html.js';
 import { checkedPlan } from '../checked-plan.js';
 import { shortPath } from '../error-output.js';
@@ -23,6 +22,7 @@ import { compositionOf } from '../registry.js';
 import { reportModel } from '../report-model.js';
 import { countsLine } from '../render/stage-line.js';
 import { ALL_STAGES, resumeCommand } from '../resume-command.js';
+import { openRunStore } from '../run-store.js';
 import { rendererFor } from '../run-renderer.js';
 import { commandOf } from '../run-command.js';
 import { runTags } from '../run-tags.js';
@@ -37,8 +37,7 @@ export async function handle(invocation: Invocation): Promise<number> {
   const paths = projectPaths(invocation, file);
   const { registry, workerEntry } = compositionOf(io);
   const compare = selected(plan, splitSelectors(textOption(options, 'checkDeterminism') ?? ''));
-  // Who says `--cache-mode read-write` wants to know; otherwise a cache that cannot be written is read.
-  const store = await openStore(paths.store, { mode: options.cacheMode, ...(options.raw['cacheMode'] === undefined ? { fallback: 'read' } : {}) });
+  const { store, interrupt, finish } = await openRunStore(invocation, paths);
   const tags = runTags(invocation, store);
   const pool = createWorkerPool({ workerEntry, env: { ...io.env } });
   try {
@@ -48,6 +47,7 @@ export async function handle(invocation: Invocation): Promise<number> {
       pool.kill();
     };
     using stop = interruption(io, { onStop: (message) => renderer.note(message), onKill });
+    stop.signal.addEventListener('abort', interrupt, { once: true });
     let summary: RunSummary;
     try {
       summary = await execute(plan, {
@@ -75,6 +75,7 @@ export async function handle(invocation: Invocation): Promise<number> {
     if (!options.json) printOutcome(summary, invocation);
     const results = await publishResults(plan, summary, store, paths.results, async () => renderReport(await reportModel(summary, store, io.cwd)));
     printResults(results, summary, invocation);
+    await finish(stop.signal);
     if (summary.outcome === 'succeeded') throwIfNotDeterministic(summary, paths.store);
     return summary.outcome === 'cancelled' ? (stop.exitCode() ?? EXIT.interrupted) : summary.outcome === 'failed' ? EXIT.stageFailed : EXIT.ok;
   } finally {

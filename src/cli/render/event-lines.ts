@@ -79,7 +79,7 @@ export class EventLines {
       case 'stage.ran':
         return [...(quiet ? [] : [this.#line({ name: event.stage, word: 'ran', key: event.key, durationMs: event.durationMs, ...(event.stored ? {} : { note: '(not stored)' }) })]), ...this.#settled(event.stage, 'ran')];
       case 'stage.restored':
-        return [...(quiet || this.#isFolded(event.stage) ? [] : [this.#line({ name: event.stage, word: 'restored', key: event.key, durationMs: event.durationMs })]), ...this.#settled(event.stage, 'restored')];
+        return [...(quiet || this.#isFolded(event.stage) ? [] : [this.#line({ name: event.stage, word: 'restored', key: event.key, durationMs: event.durationMs, ...(event.from === undefined ? {} : { note: `from ${event.from}` }) })]), ...this.#settled(event.stage, 'restored')];
       case 'stage.skipped':
         return [...(quiet || this.#isFolded(event.stage) ? [] : [this.#line({ name: event.stage, word: 'skipped', note: printable(event.reason) })]), ...this.#settled(event.stage, 'skipped')];
       case 'stage.failed': {
@@ -107,7 +107,10 @@ export class EventLines {
       }
       case 'store.unsaved':
         return [`${style.yellow(style.symbol('warning'))} not saved: ${UNSAVED_WORDS[event.what]} (${event.system})  ${printable(event.path)}`];
+      case 'remote.warning':
+        return [`${style.yellow(style.symbol('warning'))} remote  ${printable(event.text)}`];
       case 'store.unsynced':
+      case 'remote.fetched':
       case 'run.finished':
         return [];
       default:

@@ -138,6 +138,8 @@ export class ListRenderer implements Renderer {
       case 'store.damaged':
       case 'store.unsaved':
       case 'store.unsynced':
+      case 'remote.fetched':
+      case 'remote.warning':
       case 'run.finished':
         break;
     }

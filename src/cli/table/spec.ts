@@ -32,6 +32,7 @@ export interface CommandSpec {
 
 export const SET: OptionSpec = { flags: '--set <path=value>', description: 'change a value of the file: params.steps=64, stages.dream.params.steps=128, seed=3 (repeatable)', repeatable: true };
 export const CACHE_MODE: OptionSpec = { flags: '--cache-mode <mode>', description: 'off: neither read nor write; read: use what is there; read-write (default)', choices: ['off', 'read', 'read-write'] };
+export const REMOTE: OptionSpec = { flags: '--remote <mode>', description: 'the shared cache of pipeline.config.yaml: off, read, or read-write (default: what stands there)', choices: ['off', 'read', 'read-write'] };
 export const RESULTS: OptionSpec = { flags: '--results <dir>', description: 'where pictures, tables and the report go (default: results/ in the project)' };
 export const FILE: ArgumentSpec = { name: 'FILE', description: 'the pipeline file (YAML)' };
 

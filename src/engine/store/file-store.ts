@@ -198,6 +198,10 @@ export class FileStore implements Store {
     await this.#guard('dropping a record', this.#records.path(key), () => this.#records.drop(key));
   }
 
+  lookupHere(key: StageKey): Promise<StageRecord | undefined> {
+    return this.lookup(key);
+  }
+
   async lookupEvicted(key: StageKey): Promise<StageRecord | undefined> {
     return this.mode === 'off' ? undefined : this.#evicted.read(key);
   }

@@ -30,6 +30,8 @@ export interface Store {
   publish(record: StageRecord, onRival?: (stands: StageRecord) => void): Promise<boolean>;
   lookupMemo(key: StageKey): Promise<MemoRecord | undefined>;
   publishMemo(record: MemoRecord): Promise<boolean>;
+  /** The same in this folder alone, without asking a second level. */
+  lookupHere(key: StageKey): Promise<StageRecord | undefined>;
   /** The record under a key whose objects gc has removed: what it was, for history. It serves no stage; a new record takes its place. */
   lookupEvicted(key: StageKey): Promise<StageRecord | undefined>;
 

@@ -5,6 +5,7 @@ import { loadPlan } from '../../../src/engine/load-plan.js';
 import { createWorkerPool, type WorkerPool } from '../../../src/engine/pool.js';
 import type { Plan } from '../../../src/engine/plan.js';
 import type { RunSummary } from '../../../src/engine/run-journal.js';
+import { LayeredStore } from '../../../src/engine/remote/layered-store.js';
 import type { StageRegistry } from '../../../src/engine/stage.js';
 import { openStore, type FileStore, type OpenStoreOptions } from '../../../src/engine/store/file-store.js';
 import { fakeModules, type Control } from './fake-stages.js';
@@ -22,6 +23,8 @@ export interface RunRequest extends Partial<Pick<ExecuteOptions, 'cpus' | 'jobs'
   readonly env?: NodeJS.ProcessEnv;
   /** how this process opens the store; workers open it as ever */
   readonly store?: Pick<OpenStoreOptions, 'fs' | 'fallback'>;
+  /** puts a second level behind the store */
+  readonly behind?: (store: FileStore) => LayeredStore;
   readonly onEvent?: (event: RunEvent) => void;
   /** called before the store is closed */
   readonly inspect?: (store: FileStore, plan: Plan, summary: RunSummary, pool: WorkerPool) => Promise<void>;
@@ -46,7 +49,8 @@ export async function runPipeline(request: RunRequest): Promise<RunResult> {
   const { control, versions = {} } = request;
   const registry = fakeRegistryFor(control, versions);
   const plan = planOf(request.file, registry, request.set);
-  const store = await openStore(request.storeDirectory, { mode: request.mode ?? 'read-write', ...request.store });
+  const local = await openStore(request.storeDirectory, { mode: request.mode ?? 'read-write', ...request.store });
+  const store = request.behind?.(local) ?? local;
   const pool = createWorkerPool({
     workerEntry: request.workerEntry,
     env: { ...process.env, ...request.env, PIPELINE_RIG: control.folder, PIPELINE_RIG_VERSIONS: JSON.stringify(request.workerVersions ?? versions) },
@@ -66,7 +70,8 @@ export async function runPipeline(request: RunRequest): Promise<RunResult> {
         request.onEvent?.(event);
       },
     });
-    await request.inspect?.(store, plan, summary, pool);
+    if (store instanceof LayeredStore) await store.drain(20_000);
+    await request.inspect?.(local, plan, summary, pool);
     return { summary, events };
   } finally {
     await pool.close();
