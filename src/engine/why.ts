@@ -4,6 +4,7 @@
  */
 import { PipelineError } from '../core/errors.js';
 import { diffMaterial, type Change } from './diff-material.js';
+import { stageKey } from './key.js';
 import type { KeyMaterial, StageKey, StageRecord } from './record.js';
 import { PastMaterials, RUNS_SEARCHED } from './past-materials.js';
 import { throughEnvironment, type Environment, type ReasonCode, type StageReason } from './reasons.js';
@@ -17,6 +18,7 @@ import { placesOf } from './store/walk.js';
 
 const FAILED: StageReason = { code: 'failed-before', text: 'it failed last time' };
 const NEVER: StageReason = { code: 'first-run', text: 'never run' };
+const EVICTED: StageReason = { code: 'evicted', text: 'evicted by gc: its record is kept, its bytes are not' };
 
 export interface Reason {
   /** few words: `params.steps 64 → 128`, `never run`, `its record is gone` */
@@ -80,7 +82,10 @@ export class Past {
   }
 
   async #since(against: Last, key: StageKey, material: KeyMaterial): Promise<Reason> {
-    if (against.key === key) return reasonOf([], against, this.#damaged.has(key));
+    if (against.key === key) {
+      if (!this.#damaged.has(key) && (await this.#store.lookupEvicted(key)) !== undefined) return { text: EVICTED.text, changes: [], reasons: [EVICTED], against };
+      return reasonOf([], against, this.#damaged.has(key));
+    }
     const before = await this.#materials.of(against.key);
     if (before === undefined) {
       const text = 'changed since the last run, whose key material is gone';
@@ -107,6 +112,7 @@ export class Past {
         if (closer) best = { key: record.key, changes };
       }
     }
+    if (best?.key === stageKey(material)) return { text: EVICTED.text, changes: [], reasons: [EVICTED], against: { key: best.key } };
     if (best === undefined) return { text: NEVER.text, changes: [], reasons: [NEVER], against: null };
     const reason = reasonOf(best.changes, { key: best.key });
     return { ...reason, text: `${NEVER.text}; nearest record: ${reason.text}`, reasons: [NEVER, ...best.changes] };
@@ -160,13 +166,15 @@ function reasonOf(changes: readonly Change[], against: NonNullable<Reason['again
 }
 
 async function* recordsOfType(directory: string, type: string): AsyncGenerator<StageRecord> {
-  for await (const { kind, id, path } of placesOf(nodeFs, layoutOf(directory), 'records')) {
-    if (kind !== 'entry' || id === undefined) continue;
-    const bytes = await readWhole(nodeFs, path).catch(() => undefined); // removed meanwhile, or not readable: not a neighbour
-    if (bytes === undefined || !bytes.includes(`"type":${JSON.stringify(type)}`)) continue;
-    const decoded = decodeRecord(bytes, id as string as StageKey);
-    if (decoded.kind !== 'record') continue;
-    const record = decoded.record as StageRecord;
-    if (record.material.type === type) yield record;
+  for (const shelf of ['records', 'evicted'] as const) {
+    for await (const { kind, id, path } of placesOf(nodeFs, layoutOf(directory), shelf)) {
+      if (kind !== 'entry' || id === undefined) continue;
+      const bytes = await readWhole(nodeFs, path).catch(() => undefined); // removed meanwhile, or not readable: not a neighbour
+      if (bytes === undefined || !bytes.includes(`"type":${JSON.stringify(type)}`)) continue;
+      const decoded = decodeRecord(bytes, id as string as StageKey);
+      if (decoded.kind !== 'record') continue;
+      const record = decoded.record as StageRecord;
+      if (record.material.type === type) yield record;
+    }
   }
 }
