@@ -30,7 +30,8 @@ export async function openRunStore(invocation: Invocation, { root, store: direct
   const settings = settingsOf(invocation, root);
   const remote = isShared(settings) && options.cacheMode !== 'off' ? await import('../engine/remote/remote-settings.js') : undefined;
   const shared = remote?.remoteSettings(settings, { root, cwd: io.cwd, env: io.env });
-  const local = await openStore(directory, { mode: options.cacheMode });
+  // Who says `--cache-mode read-write` wants to know; otherwise a cache that cannot be written is read.
+  const local = await openStore(directory, { mode: options.cacheMode, ...(options.raw['cacheMode'] === undefined ? { fallback: 'read' } : {}) });
   if (remote === undefined || shared === undefined) return { store: local, interrupt: () => undefined, finish: () => Promise.resolve() };
   const store = remote.layered(local, shared);
   return { store, interrupt: () => store.interrupt(), finish: (signal) => finish(store, shared.drainMs, signal, invocation) };

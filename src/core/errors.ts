@@ -5,7 +5,7 @@
  */
 import type { SourceSpan } from './source-span.js';
 
-/** Code → exit code of the command that ends with it (DESIGN: 1 stage failed, 2 usage, 3 pipeline invalid, 4 cache damaged, 6 environment, 70 bug). */
+/** Code → exit code of the command that ends with it (DESIGN: 1 stage failed, 2 usage, 3 pipeline invalid, 4 cache damaged, 5 not deterministic, 6 environment, 70 bug). */
 export const ERROR_CODES = {
   // usage
   E_USAGE: 2,
@@ -53,6 +53,7 @@ export const ERROR_CODES = {
   E_CANCELLED: 130,
   E_NOT_CONVERGED: 1,
   E_LEAK: 1,
+  E_NOT_DETERMINISTIC: 5,
   // the store
   E_OBJECT_DAMAGED: 4,
   E_RECORD_DAMAGED: 4,

@@ -17,7 +17,7 @@ import type { WorkerPool } from './pool.js';
 import type { StageRecord } from './record.js';
 import { artifactsOf, holdRestricted, inputsOf, type KeyedStage, type RunContents, type StageInput, type StageWithProducers } from './run-state.js';
 import { runOwnStage } from './modules/run-own-stage.js';
-import { runStage } from './run-stage.js';
+import { runStage, WRITING_OUTPUTS } from './run-stage.js';
 import type { StageRegistry, StageResources } from './stage.js';
 import { areUnchanged, assertUnchanged } from './stage-externals.js';
 import type { Store } from './store/store.js';
@@ -33,6 +33,13 @@ export interface PerformOptions {
   readonly signal: AbortSignal;
   readonly listener: JobListener;
   readonly software: Readonly<Record<string, string>>;
+  /** see StageJob */
+  readonly fresh?: true;
+}
+
+interface Place {
+  /** where its outputs are made: not in the store's folder, whose disk does not take them */
+  readonly elsewhere: boolean;
 }
 
 export interface StageToPerform extends StageWithProducers {
@@ -48,13 +55,25 @@ export interface PerformedStage {
 
 /** Errors: what the stage throws, E_STAGE_CRASHED, E_TIMEOUT, E_CANCELLED, E_OUTPUT_MISSING, E_INPUT_CHANGED, errors of the store. */
 export async function performStage(node: StageToPerform, keyed: KeyedStage, contents: RunContents, options: PerformOptions): Promise<PerformedStage> {
+  try {
+    return await attempt(node, keyed, contents, options, { elsewhere: false });
+  } catch (error) {
+    if (options.store.mode !== 'read-write' || !(error instanceof PipelineError) || error.facts['action'] !== WRITING_OUTPUTS) throw error;
+    // The stage is not to blame, and what it does may still be wanted: once more where there may be room, for this run alone.
+    const { message, facts } = error;
+    options.listener.onDamage({ kind: 'store.unsaved', what: 'staging', path: String(facts['folder']), system: String(facts['system']), message });
+    return attempt(node, keyed, contents, options, { elsewhere: true });
+  }
+}
+
+async function attempt(node: StageToPerform, keyed: KeyedStage, contents: RunContents, options: PerformOptions, { elsewhere }: Place): Promise<PerformedStage> {
   const { store, digests } = options;
   const { stage } = node;
   const began = performance.now();
   const inputs = inputsOf(node);
   const outside = outsideFiles(artifactsOf(inputs), contents);
   const read = [...keyed.externals, ...outside];
-  const staging = await store.createStaging(stage.name);
+  const staging = await store.createStaging(stage.name, ...(elsewhere ? (['scratch'] as const) : []));
   let result: StageResult | undefined;
   try {
     const job: StageJob = {
@@ -73,7 +92,8 @@ export async function performStage(node: StageToPerform, keyed: KeyedStage, cont
       services: node.services,
       resources: { cpus: node.granted.cpus, memoryMb: node.granted.memoryMb },
       staging,
-      store: { directory: store.directory, mode: store.mode, ...(store.scratch === undefined ? {} : { scratch: store.scratch }) },
+      ...(options.fresh === true ? { fresh: true } : {}),
+      store: { directory: store.directory, mode: elsewhere ? 'read' : store.mode, ...(store.scratch === undefined ? {} : { scratch: store.scratch }) },
     };
     result = await withTimeout(stage, options.signal, (signal) => runJob(job, signal, options));
     await assertUnchanged(stage.name, read, digests);

@@ -2,12 +2,14 @@
  * The memory of one execution: passes events on, appends them to the run's folder, and builds the run record and the summary.
  * A store that may not be written to gets no folder; the summary is the same. Must not decide anything about the run.
  */
+import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Digest } from '../core/digest.js';
-import type { SerializedError } from '../core/errors.js';
+import { PipelineError, type SerializedError } from '../core/errors.js';
 import type { Artifact } from './artifact.js';
 import { baseName, type Coordinates } from './coordinates.js';
-import type { RunEvent, RunEventListener, StageWord } from './events.js';
+import { keepEvidence } from './determinism.js';
+import type { Difference, RunEvent, RunEventListener, StageWord, UnsavedThing } from './events.js';
 import { gitState, type GitState } from './git-state.js';
 import { hardware, softwareVersions } from './machine.js';
 import type { Plan, PlannedStage } from './plan.js';
@@ -20,9 +22,11 @@ import type { OutputSummary, RunRecord, StageOutcome } from './run-record.js';
 import type { RunCommand } from './run-command.js';
 import { keepSources } from './run-sources.js';
 import type { KeyedStage, RunContents } from './run-state.js';
+import { errnoOf } from './store/fs-port.js';
 import { layoutOf } from './store/layout.js';
 import { currentOwner } from './store/owner.js';
 import type { Store } from './store/store.js';
+import { UnsavedList, type Unsaved } from './unsaved.js';
 import type { JobListener } from './worker-process.js';
 
 export interface RunSummary {
@@ -39,6 +43,8 @@ export interface RunSummary {
   readonly outputs: ReadonlyMap<string, Readonly<Record<string, Artifact>>>;
   /** where the outside files lie that artifacts of this run refer to */
   readonly outside: ReadonlyMap<Digest, string>;
+  /** what the store did not take, if anything */
+  readonly unsaved?: Unsaved;
 }
 
 export interface JournalOptions {
@@ -62,7 +68,11 @@ export class RunJournal {
   /** called once, when a listener threw or the run could not be recorded: no stage is to blame */
   onFailure: () => void = () => undefined;
   readonly #plan: PlanHead;
-  readonly #folder: RunFolder | undefined;
+  #folder: RunFolder | undefined;
+  /** a folder that could not be written at some point gets its record at the end all the same */
+  #lostFolder: RunFolder | undefined;
+  readonly #unsaved = new UnsavedList();
+  #unsynced = false;
   readonly #store: Store;
   readonly #listener: RunEventListener | undefined;
   readonly #command: RunCommand | undefined;
@@ -75,6 +85,7 @@ export class RunJournal {
   #git: Promise<GitState | null> | undefined;
   #failure: { readonly error: unknown } | undefined;
   #over = false;
+  readonly #openFailure: unknown;
 
   private constructor(plan: PlanHead, outcomes: readonly Mutable<StageOutcome>[], options: JournalOptions) {
     this.#plan = plan;
@@ -85,12 +96,14 @@ export class RunJournal {
     this.#command = options.command;
     this.software = { ...softwareVersions(), ...options.software };
     this.#outcomes = new Map(outcomes.map((outcome) => [outcome.name, outcome]));
-    [this.id, this.#folder] = openFolder(options.store);
+    let failure: unknown;
+    [this.id, this.#folder, failure] = openFolder(options.store);
+    this.#openFailure = failure;
   }
 
   static begin(plan: Plan, options: JournalOptions): RunJournal {
     const journal = new RunJournal(plan, plan.stages.map(outcomeOf), options);
-    journal.#folder?.begin({ ...journal.#record('running'), owner: currentOwner() });
+    journal.#write((folder) => folder.begin({ ...journal.#record('running'), owner: currentOwner() }));
     journal.#keepSources();
     journal.#started();
     return journal;
@@ -113,15 +126,45 @@ export class RunJournal {
     const { name: pipeline, file } = this.#plan;
     const stages = [...this.#outcomes.values()].map(({ name, type, coordinates }) => ({ name, type, ...(coordinates === undefined ? {} : { coordinates }) }));
     this.emit({ kind: 'run.started', run: this.id, name: this.#name(), pipeline, file, stages });
+    if (this.#openFailure !== undefined) this.notSaved('run', this.#openFailure);
   }
 
   emit(event: RunEvent): void {
     if (this.#over) return; // the store may outlive this run
     if (event.kind === 'remote.fetched') this.#fetched.add(event.key);
-    this.#guard(() => {
-      this.#folder?.event(event, performance.now() - this.#began);
-      this.#listener?.(event);
-    });
+    if (event.kind === 'store.unsaved' && !this.#unsaved.add(event)) return; // told once
+    if (event.kind === 'store.unsynced') {
+      if (this.#unsynced) return;
+      this.#unsynced = true;
+    }
+    this.#write((folder) => folder.event(event, performance.now() - this.#began));
+    this.#guard(() => this.#listener?.(event));
+  }
+
+  /** A system error that keeps something from being saved, as an event; anything else is thrown on. */
+  notSaved(what: UnsavedThing, error: unknown): void {
+    const cause = error instanceof PipelineError && error.cause !== undefined ? error.cause : error;
+    const system = errnoOf(cause);
+    if (system === undefined) throw error;
+    const { path } = cause as { path?: unknown };
+    this.emit({ kind: 'store.unsaved', what, path: typeof path === 'string' ? path : this.#store.directory, system, message: (cause as Error).message });
+  }
+
+  /** The stage ran, and its result is not in the store though it was meant to be. */
+  unsavedStage(stage: string): void {
+    if (this.#store.mode === 'read-write') this.#unsaved.stage(stage);
+  }
+
+  /** The same key gave other bytes: kept for this run, and in the store. */
+  async differs({ name, manifest }: PlannedStage, key: StageKey, difference: Difference): Promise<void> {
+    this.#outcome(name).differs = difference;
+    this.emit({ kind: 'stage.differs', stage: name, key, ...difference });
+    if (this.#store.mode !== 'read-write') return;
+    try {
+      await keepEvidence(this.#store.directory, { format: 1, key, stage: name, type: manifest.type, run: this.id, at: new Date().toISOString(), host: hostname(), ...difference });
+    } catch (error) {
+      this.notSaved('evidence', error);
+    }
   }
 
   keyed(stage: string, { key }: KeyedStage): void {
@@ -132,13 +175,13 @@ export class RunJournal {
     this.#git ??= gitState(dirname(this.#plan.file), this.#folder?.path);
     const reasons = keptReasons(because);
     Object.assign(this.#outcome(stage.name), { reason, reasons });
-    this.#guard(() => this.#folder?.material({ stage: stage.name, key, material }));
+    this.#write((folder) => folder.material({ stage: stage.name, key, material }));
     this.emit({ kind: 'stage.started', stage: stage.name, type: stage.manifest.type, key, reason, reasons });
   }
 
   listenerFor(stage: string): JobListener {
     const log = (level: 'info' | 'warning', text: string): void => {
-      this.#guard(() => this.#folder?.log(stage, level === 'warning' ? `warning: ${text}` : text));
+      this.#write((folder) => folder.log(stage, level === 'warning' ? `warning: ${text}` : text));
       this.emit({ kind: 'stage.log', stage, level, text });
     };
     return {
@@ -160,7 +203,7 @@ export class RunJournal {
     const outcome = this.#outcome(stage);
     outcome.error = error;
     outcome.outputs = {};
-    this.#guard(() => error.stack !== undefined && this.#folder?.log(stage, error.stack));
+    this.#write((folder) => error.stack !== undefined && folder.log(stage, error.stack));
   }
 
   settled(stage: string, word: StageWord, event: RunEvent): void {
@@ -169,7 +212,7 @@ export class RunJournal {
     if (event.kind === 'stage.skipped') outcome.reason = event.reason;
     if (event.kind === 'stage.blocked') outcome.reason = `blocked by ${event.by}`;
     if ('durationMs' in event) outcome.durationMs = Math.round(event.durationMs);
-    this.#folder?.endLog(stage);
+    this.#write((folder) => folder.endLog(stage));
     if (event.kind === 'stage.restored' && this.#fetched.has(event.key)) {
       outcome.from = 'remote';
       this.emit({ ...event, from: 'remote' });
@@ -186,7 +229,16 @@ export class RunJournal {
     this.emit({ kind: 'run.finished', run: this.id, durationMs: record.durationMs, counts, outcome });
     this.throwFailure();
     this.#over = true;
-    await this.#folder?.finish(record);
+    const folder = this.#folder ?? this.#lostFolder;
+    try {
+      await folder?.finish(record);
+    } catch (error) {
+      this.#folder = undefined;
+      this.#over = false;
+      this.notSaved('run', error);
+      this.#over = true;
+    }
+    const unsaved = this.#unsaved.summary();
     return {
       id: this.id,
       outcome,
@@ -194,6 +246,7 @@ export class RunJournal {
       counts,
       failures: record.stages.flatMap(({ name, error }) => (error === undefined ? [] : [{ stage: name, error }])),
       record,
+      ...(unsaved === undefined ? {} : { unsaved }),
       folder: this.#folder?.path,
       outputs: this.#outputs,
       outside: new Map([...contents.outside].map(([digest, { path }]) => [digest, path])),
@@ -210,12 +263,12 @@ export class RunJournal {
   }
 
   #keepSources(): void {
-    const folder = this.#folder?.path;
-    if (folder !== undefined) this.#guard(() => keepSources(folder, this.#plan));
+    this.#write(({ path }) => keepSources(path, this.#plan));
   }
 
   #record(outcome: RunRecord['outcome']): RunRecord {
     const plan = this.#plan;
+    const unsaved = this.#unsaved.summary();
     return {
       format: 1,
       id: this.id,
@@ -234,7 +287,22 @@ export class RunJournal {
       stages: [...this.#outcomes.values()],
       software: this.software,
       hardware: hardware(),
+      ...(unsaved === undefined ? {} : { unsaved }),
+      ...(this.#unsynced ? { durability: 'reduced' } : {}),
     };
+  }
+
+  /** The folder is a memory of the run: a disk that does not take it takes nothing from the results. After a first failure only the record is tried, at the end. */
+  #write(work: (folder: RunFolder) => unknown): void {
+    const folder = this.#folder;
+    if (folder === undefined) return;
+    try {
+      work(folder);
+    } catch (error) {
+      this.#folder = undefined;
+      this.#lostFolder = folder;
+      this.#guard(() => this.notSaved('run', error));
+    }
   }
 
   /** Events come from callbacks that nobody awaits: an error there is kept for the execution to end with. */
@@ -253,15 +321,15 @@ export class RunJournal {
   }
 }
 
-/** A folder under an id that nobody else has; none if the store may not be written to. */
-function openFolder(store: Store): [id: string, folder: RunFolder | undefined] {
+/** A folder under an id that nobody else has; none if the store may not, or (then with the error) cannot be written to. */
+function openFolder(store: Store): [id: string, folder: RunFolder | undefined, failure?: unknown] {
   for (let attempt = 1; ; attempt += 1) {
     const id = newRunId(new Date());
     if (store.mode !== 'read-write') return [id, undefined];
     try {
       return [id, new RunFolder(join(layoutOf(store.directory).runs, id))];
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || attempt === RUN_ID_ATTEMPTS) throw error;
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || attempt === RUN_ID_ATTEMPTS) return [id, undefined, error];
     }
   }
 }

@@ -90,7 +90,7 @@ export function touchRecords(place: MemoryPlace, run: RememberedRun, now: number
 /** Keeps a run that succeeded. Nothing is kept, and nothing is said, if some part of it cannot be vouched for or the folder cannot be written. */
 export async function rememberRun(place: MemoryPlace, plan: Plan, summary: RunSummary, results: PublishedResults): Promise<void> {
   const { storeDirectory: directory, registry } = place;
-  if (summary.outcome !== 'succeeded' || summary.folder === undefined) return;
+  if (summary.outcome !== 'succeeded' || summary.folder === undefined || summary.unsaved !== undefined) return;
   const conditions = await conditionsOf(plan, registry, directory);
   if (conditions === undefined) return;
   const stages: StageOutcome[] = [];

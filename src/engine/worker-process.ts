@@ -6,7 +6,7 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { PipelineError, deserializeError, serializeError } from '../core/errors.js';
 import { LineSplitter } from './line-splitter.js';
-import type { RunEvent } from './events.js';
+import type { StoreEvent } from './events.js';
 import type { FromWorker, StageJob, StageResult, StageSignal, ToWorker } from './worker-protocol.js';
 
 /** A stage that was told to stop may finish a step and clean up. */
@@ -18,7 +18,7 @@ export interface JobListener {
   onSignal(signal: StageSignal): void;
   /** a line that the process wrote to stdout or stderr */
   onOutput(line: string): void;
-  onDamage(event: Extract<RunEvent, { kind: 'store.damaged' }>): void;
+  onDamage(event: StoreEvent): void;
 }
 
 interface Running {

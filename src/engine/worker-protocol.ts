@@ -5,7 +5,7 @@
 import type { SerializedError } from '../core/errors.js';
 import type { JsonObject } from '../core/json.js';
 import type { ArtifactFile } from './artifact.js';
-import type { RunEvent } from './events.js';
+import type { StoreEvent } from './events.js';
 import type { StageKey } from './record.js';
 import type { StageInput } from './run-state.js';
 import type { StageCode, StageManifest, StageResources } from './stage.js';
@@ -37,6 +37,8 @@ export interface StageJob {
   readonly resources: StageResources;
   /** private folder for outputs being made */
   readonly staging: string;
+  /** nothing that an earlier run kept inside the stage may be used: its result is to be compared with that run's */
+  readonly fresh?: true;
   readonly store: { readonly directory: string; readonly mode: Store['mode']; readonly scratch?: string };
 }
 
@@ -68,7 +70,7 @@ export type ToWorker =
 
 export type FromWorker =
   | StageSignal
-  | { readonly kind: 'damaged'; readonly event: Extract<RunEvent, { kind: 'store.damaged' }> }
+  | { readonly kind: 'damaged'; readonly event: StoreEvent }
   | { readonly kind: 'done'; readonly result: StageResult }
   | { readonly kind: 'described'; readonly manifests: readonly StageManifest[] }
   | { readonly kind: 'failed'; readonly error: SerializedError };

@@ -59,6 +59,11 @@ export const artifactOf = (files: readonly ArtifactFile[]): Artifact => sealArti
 
 /** What a stage does at its end: writes a file into staging, stores it, publishes a record with it and one file of bytes. */
 export async function runStage(store: Store, name: string, contents: readonly string[], type?: string): Promise<StageRecord> {
+  return (await runStageIn(store, name, contents, type)).record;
+}
+
+/** The same, and whether its record was kept. */
+export async function runStageIn(store: Store, name: string, contents: readonly string[], type?: string): Promise<{ record: StageRecord; stored: boolean }> {
   const staging = await store.createStaging(name);
   const files: ArtifactFile[] = [];
   for (const [i, content] of contents.entries()) {
@@ -67,7 +72,7 @@ export async function runStage(store: Store, name: string, contents: readonly st
     files.push({ name: `f${i}`, ...(await store.putFile(path)) });
   }
   const record = recordOf(name, files, type);
-  await store.publish(record);
+  const stored = await store.publish(record);
   await store.discardStaging(staging);
-  return record;
+  return { record, stored };
 }

@@ -18,17 +18,18 @@ export async function handle(invocation: Invocation): Promise<number> {
   const began = performance.now();
   const place = memoryPlace(invocation);
   const run = place === undefined ? undefined : await recallRun(place, invocation.io.env);
-  if (place === undefined || run === undefined) {
-    const ordinary = await import('./run.js');
-    return ordinary.handle(invocation);
-  }
-  return again(run, began, place, invocation);
+  const code = place === undefined || run === undefined ? undefined : await again(run, began, place, invocation);
+  if (code !== undefined) return code;
+  const ordinary = await import('./run.js');
+  return ordinary.handle(invocation);
 }
 
-async function again(run: RememberedRun, began: number, place: MemoryPlace, invocation: Invocation): Promise<number> {
+/** undefined: the cache cannot be written, which the ordinary way has more to say about. */
+async function again(run: RememberedRun, began: number, place: MemoryPlace, invocation: Invocation): Promise<number | undefined> {
   const { io, options, out } = invocation;
-  const store = await openStore(place.storeDirectory, { mode: options.cacheMode });
+  const store = await openStore(place.storeDirectory, { mode: options.cacheMode, ...(options.raw['cacheMode'] === undefined ? { fallback: 'read' } : {}) });
   try {
+    if (store.mode !== options.cacheMode) return undefined;
     const renderer = await rendererFor(invocation);
     let summary;
     try {
@@ -39,6 +40,7 @@ async function again(run: RememberedRun, began: number, place: MemoryPlace, invo
       await renderer.close();
     }
     if (!options.json) io.stdout.write(`${out.bold(countsLine(summary.counts, summary.durationMs))}\n`);
+    if (summary.unsaved !== undefined) (await import('../run-outcome.js')).printUnsaved(summary, invocation);
     printResults(run.results, summary, invocation);
     if (store.mode === 'read-write') touchRecords(place, run, Date.now());
     return EXIT.ok;

@@ -7,7 +7,7 @@ import { logOf } from '../../engine/run-folder.js';
 import { publishResults } from '../../engine/publish-results.js';
 import { rememberRun } from '../../engine/run-memory.js';
 import type { RunSummary } from '../../engine/run-journal.js';
-import { selectStages } from '../../engine/stage-selector.js';
+import { selectStages, splitSelectors } from '../../engine/stage-selector.js';
 import { renderReport } from '../../report/html.js';
 import { checkedPlan } from '../checked-plan.js';
 import { shortPath } from '../error-output.js';
@@ -16,6 +16,8 @@ import { failedLogLines } from '../failed-log.js';
 import { interruption } from '../interruption.js';
 import type { Invocation } from '../invocation.js';
 import { availableCpus, availableMemoryMb, installedVersions } from '../machine-limits.js';
+import { printUnsaved, throwIfNotDeterministic } from '../run-outcome.js';
+import { textOption } from '../option-values.js';
 import { projectPaths } from '../project-paths.js';
 import { compositionOf } from '../registry.js';
 import { reportModel } from '../report-model.js';
@@ -34,9 +36,10 @@ export async function handle(invocation: Invocation): Promise<number> {
   const checked = await checkedPlan(invocation, file);
   if (checked.plan === undefined) return checked.exitCode;
   const { plan } = checked;
-  const force = forced(plan, options.force);
+  const force = selected(plan, options.force);
   const paths = projectPaths(invocation, file);
   const { registry, workerEntry } = compositionOf(io);
+  const compare = selected(plan, splitSelectors(textOption(options, 'checkDeterminism') ?? ''));
   const { store, interrupt, finish } = await openRunStore(invocation, paths);
   const tags = runTags(invocation, store);
   const pool = createWorkerPool({ workerEntry, env: { ...io.env } });
@@ -59,6 +62,7 @@ export async function handle(invocation: Invocation): Promise<number> {
         ...(options.jobs === undefined ? {} : { jobs: options.jobs }),
         keepGoing: options.keepGoing,
         force,
+        checkDeterminism: compare,
         signal: stop.signal,
         onEvent: (event) => {
           tags.onEvent(event);
@@ -78,6 +82,7 @@ export async function handle(invocation: Invocation): Promise<number> {
     const memory = checked.diagnostics.length > 0 || checked.own.length > 0 ? undefined : memoryPlace(invocation);
     if (memory !== undefined) await rememberRun(memory, plan, summary, results);
     await finish(stop.signal);
+    if (summary.outcome === 'succeeded') throwIfNotDeterministic(summary, paths.store);
     return summary.outcome === 'cancelled' ? (stop.exitCode() ?? EXIT.interrupted) : summary.outcome === 'failed' ? EXIT.stageFailed : EXIT.ok;
   } finally {
     await pool.close();
@@ -85,7 +90,7 @@ export async function handle(invocation: Invocation): Promise<number> {
   }
 }
 
-function forced(plan: Plan, names: readonly string[]): (stage: string) => boolean {
+function selected(plan: Plan, names: readonly string[]): (stage: string) => boolean {
   const chosen = new Set(names.filter((name) => name !== ALL_STAGES).flatMap((name) => selectStages(plan.stages, name, plan.name).map((stage) => stage.name)));
   return (stage) => names.includes(ALL_STAGES) || chosen.has(stage);
 }
@@ -100,7 +105,8 @@ function printOutcome(summary: RunSummary, invocation: Invocation): void {
     for (const line of failedLogLines(summary, stage, error.stack)) io.stderr.write(`${line}\n`);
     if (error.code !== 'BUG') io.stderr.write(`  more: pipeline help ${error.code}\n`);
   }
+  printUnsaved(summary, invocation);
   if (summary.outcome === 'succeeded' || options.quiet) return;
-  const kept = options.cacheMode === 'read-write' ? 'What finished is kept. To go on' : `Nothing was stored (--cache-mode ${options.cacheMode}). To run it again`;
+  const kept = summary.record.cacheMode === 'read-write' && summary.unsaved === undefined ? 'What finished is kept. To go on' : summary.record.cacheMode === 'read-write' ? 'What was saved is kept. To go on' : `Nothing was stored (--cache-mode ${summary.record.cacheMode}). To run it again`;
   io.stderr.write(`${kept}: ${resumeCommand(invocation, summary.record.stages)}\n`);
 }

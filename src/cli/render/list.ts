@@ -133,7 +133,11 @@ export class ListRenderer implements Renderer {
         this.#failures.push(event.stage);
         break;
       case 'stage.log':
+      case 'stage.waiting':
+      case 'stage.differs':
       case 'store.damaged':
+      case 'store.unsaved':
+      case 'store.unsynced':
       case 'remote.fetched':
       case 'remote.warning':
       case 'run.finished':

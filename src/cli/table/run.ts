@@ -13,6 +13,7 @@ export const RUN_COMMANDS: readonly CommandSpec[] = [
       { flags: '--jobs <n>', description: 'stages that run at once at most (default: as many as cores and memory allow)' },
       { flags: '--keep-going', description: 'after a failure go on with the stages that do not depend on it' },
       { flags: '--force [stages]', description: 'run again even if stored: --force for all stages, --force=dream,evaluate for some, --force=\'voxels[seed=1]\' for instances of a matrix' },
+      { flags: '--check-determinism [stages]', description: 'run stages whose results are stored again, beside them, and compare the bytes; exit code 5 if they differ' },
       CACHE_MODE,
       REMOTE,
       RESULTS,

@@ -4,8 +4,9 @@
  * run records stay here: a memo does not know whether it was made from restricted data.
  */
 import type { Digest } from '../../core/digest.js';
-import type { StoreEvent } from '../events.js';
+import type { ClaimHolder, StoreEvent } from '../events.js';
 import type { MemoRecord, StageKey, StageRecord } from '../record.js';
+import type { Claim } from '../store/claims.js';
 import type { FileStore } from '../store/file-store.js';
 import type { ObjectState, Store } from '../store/store.js';
 import type { RemoteCache } from './remote-cache.js';
@@ -59,10 +60,27 @@ export class LayeredStore implements Store {
     return this.#local.lookup(key);
   }
 
-  async publish(record: StageRecord): Promise<boolean> {
-    const stored = await this.#local.publish(record);
-    if (stored) void this.#writer?.send(record);
+  async publish(record: StageRecord, onRival?: (stands: StageRecord) => void): Promise<boolean> {
+    let rival: StageRecord | undefined;
+    const noteRival = (stands: StageRecord): void => {
+      rival = stands;
+      onRival?.(stands);
+    };
+    const stored = await this.#local.publish(record, ...(onRival === undefined ? [] : [noteRival]));
+    if (stored && rival === undefined) void this.#writer?.send(record); // who made the other one sends it
     return stored;
+  }
+
+  lookupEvicted(key: StageKey): Promise<StageRecord | undefined> {
+    return this.#local.lookupEvicted(key);
+  }
+
+  claim(key: StageKey, about: string): Promise<Claim | ClaimHolder> {
+    return this.#local.claim(key, about);
+  }
+
+  awaitClaim(key: StageKey, signal: AbortSignal): Promise<void> {
+    return this.#local.awaitClaim(key, signal);
   }
 
   async verifyObject(digest: Digest, size: number): Promise<ObjectState> {
@@ -126,8 +144,8 @@ export class LayeredStore implements Store {
     return this.#local.dropRecord(key);
   }
 
-  createStaging(label: string): Promise<string> {
-    return this.#local.createStaging(label);
+  createStaging(label: string, where?: 'scratch'): Promise<string> {
+    return this.#local.createStaging(label, where);
   }
 
   discardStaging(path: string): Promise<void> {

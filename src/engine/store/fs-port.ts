@@ -6,6 +6,7 @@
 import type { BigIntStats, Dirent } from 'node:fs';
 import * as now from 'node:fs';
 import * as fs from 'node:fs/promises';
+import { constants } from 'node:os';
 import { promisify } from 'node:util';
 import { PacedCalls } from './paced-calls.js';
 
@@ -36,8 +37,6 @@ export interface FsPort {
   /** sets the modification time */
   touch(path: string, time: Date): Promise<void>;
   freeBytes(path: string): Promise<number>;
-  /** everything of a small file in one step; without it `readWhole` opens, reads and closes */
-  readSmall?(path: string): Promise<Buffer>;
   /** ms since the epoch */
   now(): number;
 }
@@ -107,14 +106,20 @@ export const nodeFs: FsPort = {
     const info = await fs.statfs(path);
     return info.bavail * info.bsize;
   },
-  readSmall: (path) => asking.call(() => now.readFileSync(path), () => fs.readFile(path)),
   now: () => Date.now(),
 };
 
 /** The system's error code (`ENOENT`, …), or undefined for anything that is not a system error. */
 export function errnoOf(error: unknown): string | undefined {
   if (!(error instanceof Error) || !('code' in error) || !('syscall' in error)) return undefined;
-  return typeof error.code === 'string' ? error.code : undefined;
+  if (typeof error.code !== 'string') return undefined;
+  return /^unknown/i.test(error.code) ? nameOf(error) : error.code;
+}
+
+/** Node has no name for some errors that file systems give (EDQUOT, ESTALE): the number tells. */
+function nameOf(error: { errno?: unknown; code?: unknown }): string {
+  const number = typeof error.errno === 'number' ? -error.errno : NaN;
+  return Object.entries(constants.errno).find(([, value]) => value === number)?.[0] ?? String(error.code);
 }
 
 export function isMissing(error: unknown): boolean {
@@ -124,7 +129,6 @@ export function isMissing(error: unknown): boolean {
 
 /** Everything of a small file. */
 export async function readWhole(fs: FsPort, path: string): Promise<Buffer> {
-  if (fs.readSmall !== undefined) return fs.readSmall(path);
   const file = await fs.open(path, 'r');
   try {
     const parts: Buffer[] = [];

@@ -7,10 +7,10 @@ import type { Plan } from '../../../src/engine/plan.js';
 import type { RunSummary } from '../../../src/engine/run-journal.js';
 import { LayeredStore } from '../../../src/engine/remote/layered-store.js';
 import type { StageRegistry } from '../../../src/engine/stage.js';
-import { openStore, type FileStore } from '../../../src/engine/store/file-store.js';
+import { openStore, type FileStore, type OpenStoreOptions } from '../../../src/engine/store/file-store.js';
 import { fakeModules, type Control } from './fake-stages.js';
 
-export interface RunRequest extends Partial<Pick<ExecuteOptions, 'cpus' | 'jobs' | 'memoryMb' | 'keepGoing' | 'force' | 'signal'>> {
+export interface RunRequest extends Partial<Pick<ExecuteOptions, 'cpus' | 'jobs' | 'memoryMb' | 'keepGoing' | 'force' | 'checkDeterminism' | 'signal'>> {
   readonly file: string;
   readonly storeDirectory: string;
   readonly control: Control;
@@ -21,6 +21,8 @@ export interface RunRequest extends Partial<Pick<ExecuteOptions, 'cpus' | 'jobs'
   readonly workerVersions?: Readonly<Record<string, number>>;
   readonly mode?: 'off' | 'read' | 'read-write';
   readonly env?: NodeJS.ProcessEnv;
+  /** how this process opens the store; workers open it as ever */
+  readonly store?: Pick<OpenStoreOptions, 'fs' | 'fallback'>;
   /** puts a second level behind the store */
   readonly behind?: (store: FileStore) => LayeredStore;
   readonly onEvent?: (event: RunEvent) => void;
@@ -47,7 +49,7 @@ export async function runPipeline(request: RunRequest): Promise<RunResult> {
   const { control, versions = {} } = request;
   const registry = fakeRegistryFor(control, versions);
   const plan = planOf(request.file, registry, request.set);
-  const local = await openStore(request.storeDirectory, { mode: request.mode ?? 'read-write' });
+  const local = await openStore(request.storeDirectory, { mode: request.mode ?? 'read-write', ...request.store });
   const store = request.behind?.(local) ?? local;
   const pool = createWorkerPool({
     workerEntry: request.workerEntry,
@@ -61,6 +63,7 @@ export async function runPipeline(request: RunRequest): Promise<RunResult> {
       ...(request.jobs === undefined ? {} : { jobs: request.jobs }),
       ...(request.keepGoing === undefined ? {} : { keepGoing: request.keepGoing }),
       ...(request.force === undefined ? {} : { force: request.force }),
+      ...(request.checkDeterminism === undefined ? {} : { checkDeterminism: request.checkDeterminism }),
       ...(request.signal === undefined ? {} : { signal: request.signal }),
       onEvent: (event) => {
         events.push(event);
