@@ -155,5 +155,6 @@ test.runIf(process.env['PIPELINE_BIG_TESTS'] === '1')('a sparse object of more t
   expect(stored.size).toBe(size);
   expect(statSync(store.objectPath(stored.digest)).size).toBe(size);
   expect(await store.verifyObject(stored.digest, size)).toBe('ok');
-  expect(await store.verifyObject(stored.digest, size - 2 ** 32)).toBe('damaged');
+  const other = await rig.open({ mode: 'read' });
+  expect(await other.verifyObject(stored.digest, size - 2 ** 32)).toBe('damaged'); // a size that was cut to 32 bits
 });
