@@ -29,7 +29,7 @@ describe.runIf(namespaces)('a disk that is too small for the outputs of a stage'
       const { status, stdout, stderr } = spawnSync('unshare', ['-Urm', 'sh', '-c', script, 'sh', process.execPath, resolve('dist/cli/main.js')], { encoding: 'utf8', cwd: folder, env });
       expect(`${stdout}${stderr}`).toContain('2 ran, 0 restored, 0 skipped, 0 failed');
       expect(status).toBe(0);
-      expect(stderr).toMatch(/not saved: the results of (?:program, simulate|simulate, program|.* and .*)\n/);
+      for (const stage of ['simulate', 'program']) expect(stderr).toMatch(new RegExp(`not saved: the results of .*${stage}`));
       expect(stderr).toContain('pipeline cache gc');
     } finally {
       rmSync(folder, { recursive: true, force: true });
