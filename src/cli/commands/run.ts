@@ -9,6 +9,7 @@ import { rememberRun } from '../../engine/run-memory.js';
 import type { RunSummary } from '../../engine/run-journal.js';
 import { selectStages, splitSelectors } from '../../engine/stage-selector.js';
 import { renderReport } from '../../report/html.js';
+import { checkFolder } from '../check-folder.js';
 import { checkedPlan } from '../checked-plan.js';
 import { shortPath } from '../error-output.js';
 import { EXIT } from '../exit-codes.js';
@@ -38,6 +39,7 @@ export async function handle(invocation: Invocation): Promise<number> {
   const { plan } = checked;
   const force = selected(plan, options.force);
   const paths = projectPaths(invocation, file);
+  checkFolder(paths.results, 'the results', 'Name a folder with --results.');
   const { registry, workerEntry } = compositionOf(io);
   const compare = selected(plan, splitSelectors(textOption(options, 'checkDeterminism') ?? ''));
   const { store, interrupt, finish } = await openRunStore(invocation, paths);
