@@ -47,7 +47,7 @@ export class LayeredStore implements Store {
     };
     const common = { ...options, local, totals: this.totals, emit };
     this.#reader = new RemoteReader({ ...common, trust, restricted: options.sendRestricted });
-    this.#writer = mode === 'read-write' ? new RemoteWriter({ ...common, signer, damaged: this.#reader.damaged }) : undefined;
+    this.#writer = mode === 'read-write' ? new RemoteWriter({ ...common, signer, damaged: this.#reader.damaged, damagedObjects: this.#reader.damagedObjects }) : undefined;
   }
 
   async lookup(key: StageKey): Promise<StageRecord | undefined> {

@@ -41,6 +41,8 @@ export class RemoteReader {
   readonly #running = new Map<Digest, Promise<number>>();
   /** what lies there under the key cannot be right: sending a good one may replace it */
   readonly damaged = new Set<StageKey>();
+  /** and objects there whose bytes were seen to be others, or that belong to a result with such an object */
+  readonly damagedObjects = new Set<Digest>();
 
   constructor(options: RemoteReaderOptions) {
     this.#options = options;
@@ -55,7 +57,14 @@ export class RemoteReader {
       const record = await this.#record(key);
       if (record === undefined) return undefined;
       const sizes = new Map([...objectFiles(record)].map(({ digest, size }) => [digest, size]));
-      const fetched = await this.#ensureAll(sizes);
+      const fetched = await this.#ensureAll(sizes).catch((error: unknown) => {
+        // It can be served to nobody: a result with other objects may take its place. The rest of its objects was not looked at.
+        if ([...sizes.keys()].some((digest) => this.damagedObjects.has(digest))) {
+          this.damaged.add(key);
+          for (const digest of sizes.keys()) this.damagedObjects.add(digest);
+        }
+        throw error;
+      });
       await local.publish(record);
       this.#problems.succeeded();
       const bytes = fetched.reduce((sum, each) => sum + each, 0);
@@ -151,6 +160,9 @@ export class RemoteReader {
         }
       });
       await local.putFile(path);
+    } catch (error) {
+      if (error instanceof RemoteFailure && error.kind === 'wrong') this.damagedObjects.add(digest);
+      throw error;
     } finally {
       await local.discardStaging(staging);
     }

@@ -26,6 +26,8 @@ export interface RemoteWriterOptions {
   readonly emit: (event: StoreEvent) => void;
   /** keys under which something lies that cannot be right */
   readonly damaged: ReadonlySet<StageKey>;
+  /** objects there that are seen to have other bytes than their name says: the right ones take their place */
+  readonly damagedObjects: ReadonlySet<Digest>;
 }
 
 /** `held`: restricted; `not sent`: see the totals for why. */
@@ -114,14 +116,15 @@ export class RemoteWriter {
   }
 
   async #sendObject(digest: Digest, size: number): Promise<void> {
-    const { local, remote, maxObjectBytes, totals } = this.#options;
+    const { local, remote, maxObjectBytes, totals, damagedObjects } = this.#options;
     if (this.#over) throw new RemoteFailure('ended', `"${remote.place}" is not asked any more`);
     if (size > maxObjectBytes) throw new RemoteFailure('unsuitable', `"${remote.place}" is not sent an object of ${size} bytes, more than maxObjectSize allows`);
     const presence = await remote.has(digest, size);
-    if (presence === 'present') return;
+    const isWrong = damagedObjects.has(digest);
+    if (presence === 'present' && !isWrong) return;
     // Under a right name it would stay wrong for everybody.
     if ((await local.verifyObject(digest, size)) !== 'ok') throw new RemoteFailure('unsuitable', `"${remote.place}" is not sent the object ${digest.slice(0, 8)}, which is damaged here`);
-    await remote.putObject(digest, size, local.objectPath(digest), presence === 'other size');
+    await remote.putObject(digest, size, local.objectPath(digest), isWrong || presence === 'other size');
     totals.bytesSent += size;
   }
 }

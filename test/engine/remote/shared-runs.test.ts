@@ -9,6 +9,7 @@ import { signingKey, TrustedKeys } from '../../../src/engine/remote/signing.js';
 import type { FileStore } from '../../../src/engine/store/file-store.js';
 import { CacheServer } from '../../rigs/cache-server.js';
 import { compiledRig } from '../../rigs/pipeline/compiled.js';
+import { digestOf } from '../../../src/core/digest.js';
 import { PipelineRig } from '../../rigs/pipeline-rig.js';
 import { assertStoreInvariants } from '../../rigs/store-invariants.js';
 import { keyOf } from '../../rigs/store-rig.js';
@@ -79,6 +80,24 @@ describe('a pipeline on two machines', () => {
     const { summary } = await rig.run({ behind: behind(server, 'read-write') });
     expect(summary.counts).toMatchObject({ ran: 1, restored: 5 });
     expect(rig.lines('run').length).toBe(ran + 1);
+  });
+
+  test('a wrong object there is replaced by who found it and made the right one, so that the next reader gets it', async () => {
+    await using server = await CacheServer.start();
+    await using first = PipelineRig.create();
+    first.pipeline(STAGES);
+    const made = await first.run({ behind: behind(server, 'read-write') });
+    const objects = [...server.entries.keys()].filter((path) => path.includes('/cas/')).slice(0, 2); // of many the breaker would give up asking
+    expect(objects.length).toBeGreaterThan(0);
+    for (const path of objects) server.entries.set(path, Buffer.alloc(server.entries.get(path)?.length ?? 0, 'x'));
+    await using second = PipelineRig.create();
+    second.pipeline(STAGES);
+    const repairing = await second.run({ behind: behind(server, 'read-write') });
+    expect(second.digests(repairing.summary)).toEqual(first.digests(made.summary));
+    expect(objects.filter((path) => !path.endsWith(digestOf(server.entries.get(path) as Buffer)))).toEqual([]);
+    await using third = PipelineRig.create();
+    third.pipeline(STAGES);
+    expect((await third.run({ behind: behind(server, 'read') })).summary.counts).toMatchObject({ ran: 0, restored: 6 });
   });
 
   test('what comes from restricted data stays on the machine, also through a stage that does not say so', async () => {
