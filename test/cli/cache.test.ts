@@ -52,6 +52,16 @@ describe('cache verify and repair', () => {
 });
 
 describe('cache gc', () => {
+  test.each([[], ['--dry-run']])('says what keeps it from reaching its limit %s', async (...flags) => {
+    using made = await project();
+    const { code, stdout } = await made.run(['cache', 'gc', '--max-size', '1KB', ...flags]);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^limit not reached: [\d.]+ \wB used in the last five minutes (?:would )?stay$/m);
+    const { kept } = JSON.parse((await made.run(['cache', 'gc', '--max-size', '1KB', '--json', ...flags])).stdout) as { kept: Record<string, number> };
+    expect(kept['recent']).toBeGreaterThan(1000);
+    expect((await made.run(['cache', 'gc', '--max-size', '1GB', ...flags])).stdout).not.toContain('limit');
+  });
+
   test('says by stage type and by run what would have to run again, and keeps the record', async () => {
     using made = await project();
     const old = new Date(Date.now() - 3 * 86_400_000);

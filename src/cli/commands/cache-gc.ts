@@ -1,5 +1,6 @@
 /** `pipeline cache gc`: removes what no record needs; says what and how much, also with --dry-run. */
 import { collectGarbage, type GcSummary } from '../../engine/store/gc.js';
+import { KEPT_REASONS, type Kept, type KeptReason } from '../../engine/store/gc-kept.js';
 import { interruption } from '../interruption.js';
 import type { Invocation } from '../invocation.js';
 import { byteCount, countOption, textOption } from '../option-values.js';
@@ -34,7 +35,19 @@ export async function handle(invocation: Invocation): Promise<number> {
   if (options.dryRun) io.stdout.write(lost(summary));
   const kept = summary.historyBytes === 0 ? '' : `, and ${formatBytes(summary.historyBytes)} of history`;
   io.stdout.write(`${formatBytes(summary.bytesBefore)} ${out.arrow} ${formatBytes(summary.bytesAfter)}${kept}${rows.length === 0 ? ` (nothing ${verb})` : ''}\n`);
+  if (summary.kept !== undefined) io.stdout.write(`limit not reached: ${whyKept(summary.kept).join(', ')} ${options.dryRun ? 'would stay' : 'stay'}\n`);
   return 0;
+}
+
+const WHY_KEPT: Readonly<Record<KeptReason, string>> = {
+  recent: 'used in the last five minutes',
+  inUse: 'used since a process that is still running opened the cache',
+  runs: 'used by pinned runs, runs under way or the newest runs that were to be kept',
+  unreferenced: 'young and not yet part of a result',
+};
+
+function whyKept(kept: Kept): string[] {
+  return KEPT_REASONS.filter((reason) => kept[reason] > 0).map((reason) => `${formatBytes(kept[reason])} ${WHY_KEPT[reason]}`);
 }
 
 /** What would have to be computed again. */

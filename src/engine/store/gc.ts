@@ -14,6 +14,7 @@ import type { Digest } from '../../core/digest.js';
 import { ensureFolder, syncFolder } from './durable.js';
 import { isMissing, nodeFs, type FsPort } from './fs-port.js';
 import { choose, type Choice } from './gc-choice.js';
+import { keptBytes, type Kept } from './gc-kept.js';
 import { sweepLeftovers } from './gc-leftovers.js';
 import { markRecords, type MarkedRecord } from './gc-mark.js';
 import { withStoreErrors } from './io-errors.js';
@@ -71,6 +72,8 @@ export interface GcSummary {
   readonly bytesAfter: number;
   /** evicted records, when it is done */
   readonly historyBytes: number;
+  /** more than `maxBytes` is left because these bytes must stay; absent: the limit is kept */
+  readonly kept?: Kept;
 }
 
 /** Errors: E_CACHE_FORMAT (also for a single newer record: it may need any object), E_CACHE_DAMAGED (VERSION), E_STORE_IO. */
@@ -126,12 +129,18 @@ async function collect(fs: FsPort, layout: Layout, options: GcOptions): Promise<
     options.signal?.throwIfAborted();
     const oldEnough = object.touchedAt < held && (orphaned.has(digest) || object.touchedAt < began - graceMs);
     if (needed.has(digest) || !oldEnough) continue;
-    if (dryRun || (await removeIfUntouched(fs, objectPath(layout.root, digest), object.touchedAt))) addTo(removed.objects, object.bytes);
+    if (!dryRun && !(await removeIfUntouched(fs, objectPath(layout.root, digest), object.touchedAt))) continue;
+    addTo(removed.objects, object.bytes);
+    objects.delete(digest);
   }
   await sweepLeftovers(fs, layout, { leases, held, olderThan: began - graceMs, dryRun, removed });
   const recordBytes = sum(gone, ({ bytes }) => bytes);
   const history = sum(marked, ({ shelf, bytes }) => (shelf === 'evicted' ? bytes : 0)) + recordBytes - removed.records.bytes - removed.memos.bytes;
-  return { dryRun, removed, byType: lostByType(gone, choice), byRun: await lostByRun(fs, layout, gone, choice), bytesBefore, bytesAfter: bytesBefore - recordBytes - removed.objects.bytes, historyBytes: history };
+  const bytesAfter = bytesBefore - recordBytes - removed.objects.bytes;
+  const left = marked.filter((record) => !gone.has(record));
+  const kept = bytesAfter > (options.maxBytes ?? Infinity) ? keptBytes(left, objects, { recent: began - CLOCK_SKEW_MS, held, isOfKeptRun: ({ key }) => keep.has(key) }) : undefined;
+  const lost = { byType: lostByType(gone, choice), byRun: await lostByRun(fs, layout, gone, choice) };
+  return { dryRun, removed, ...lost, bytesBefore, bytesAfter, historyBytes: history, ...(kept === undefined ? {} : { kept }) };
 }
 
 /** Takes what was chosen from its place; returns the records that no stage finds any more. */
