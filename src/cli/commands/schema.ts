@@ -25,7 +25,7 @@ export async function handle(invocation: Invocation): Promise<number> {
   const loaded = from === undefined ? undefined : await unprintedPlan(invocation, from);
   const own = loaded?.own ?? [];
   // What is wrong elsewhere in the file says nothing about the types that its modules define.
-  const broken = loaded?.diagnostics.filter(({ error }) => error.code === 'E_MODULE' || error.code === 'E_STAGE_THREW' || own.length === 0) ?? [];
+  const broken = loaded?.diagnostics.filter(({ error }) => error.code === 'E_MODULE' || own.length === 0) ?? [];
   printDiagnostics(broken, invocation);
   const failure = broken.find(({ severity }) => severity === 'error');
   if (failure !== undefined) return failure.error.exitCode;
