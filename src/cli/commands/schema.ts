@@ -21,6 +21,7 @@ export async function handle(invocation: Invocation): Promise<number> {
   const [type] = args;
   const from = textOption(options, 'from');
   const docs = flagOption(options, 'docs');
+  if (docs && options.json) throw new PipelineError('E_USAGE', '"--docs" and "--json" exclude one another', { facts: { expected: 'the reference page, which is Markdown, or JSON', found: 'both' }, hint: 'leave one of them out' });
   const { registry } = compositionOf(io);
   const loaded = from === undefined ? undefined : await unprintedPlan(invocation, from);
   const own = loaded?.own ?? [];
