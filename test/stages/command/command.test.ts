@@ -293,7 +293,7 @@ describe('a command that misbehaves', () => {
     using made = project('sh -c "sleep 2; echo late > late.txt" &\nwait\n');
     made.write({ 'p.yaml': script('').replace('type: command', 'type: command\n    resources: { time: 1 s }') });
     expect(await made.words()).toEqual({ a: 'failed' });
-    expect(made.failures['a']?.code).toBe('E_TIMEOUT');
+    expect(made.failures['a']).toMatchObject({ code: 'E_TIMEOUT', hint: 'Give it more time (`resources: { time: … }`) or less work.' });
     await sleep(1500);
     expect(existsSync(made.path('late.txt'))).toBe(false);
   });
