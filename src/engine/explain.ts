@@ -18,6 +18,8 @@ export interface Explanation extends StageStatus {
   readonly against: Reason['against'];
   /** stages before it that will or may run */
   readonly undecided: readonly string[];
+  /** those of them that would run for a reason of their own: what this stage waits for */
+  readonly waitsFor?: readonly { readonly stage: string; readonly why: string }[];
 }
 
 /** `stageName`: of a stage with a matrix, a selector that means one instance. Errors: E_UNKNOWN_STAGE_NAME with the nearest name, E_USAGE, and those of planStatus. */
@@ -27,11 +29,22 @@ export async function explainStage(plan: Plan, stageName: string, options: Statu
   const statuses = await planStatus(plan, options);
   const byName = new Map(statuses.map((status) => [status.stage, status]));
   const status = byName.get(stage.name) as StageStatus;
-  if (status.answer === 'maybe') return explainOpen(stage, status, past, options);
+  if (status.answer === 'maybe') return { ...(await explainOpen(stage, status, past, options)), waitsFor: runningBefore(stage, plan, byName) };
   const none = { changes: [], against: null, undecided: [] };
   if (status.answer !== 'run' || status.key === undefined || status.material === undefined) return { ...status, ...none };
   const reason = await compareWithPast(past, stage.name, status.key, status.material);
   return { ...status, why: reason.text, changes: reason.changes, reasons: reason.reasons, against: reason.against, undecided: [] };
+}
+
+/** Stages before this one, however far, that would run; the nearest first. What stands between is undecided for the same reason. */
+function runningBefore(stage: PlannedStage, plan: Plan, statuses: ReadonlyMap<string, StageStatus>): { readonly stage: string; readonly why: string }[] {
+  const planned = new Map(plan.stages.map((each) => [each.name, each]));
+  const seen = new Set<string>([stage.name]); // grows while it is walked
+  for (const name of seen) for (const { stage: from } of Object.values(planned.get(name)?.inputs ?? {}).flat()) if (statuses.get(name)?.answer === 'maybe') seen.add(from);
+  return [...seen].flatMap((name) => {
+    const status = statuses.get(name);
+    return status?.answer === 'run' ? [{ stage: name, why: status.why }] : [];
+  });
 }
 
 async function compareWithPast(past: Past, stage: string, key: StageKey, material: KeyMaterial): Promise<Reason> {

@@ -26,7 +26,7 @@ describe('pipeline explain', () => {
     using project = await finished();
     expect((await project.run(['explain', 'demo.yaml', 'number', '--set', 'params.number=3'])).stdout).toBe('number would run: params.value 2 → 3\n  params.value 2 → 3\n  key <key>\n  compared with <key> of run <run>\n');
     expect((await project.run(['explain', 'demo.yaml', 'number'])).stdout).toBe('number would be restored: nothing that it depends on has changed\n  key <key>\n');
-    expect((await project.run(['explain', 'demo.yaml', 'twice', '--set', 'params.number=3'])).stdout).toBe('twice may run: something before it has to be settled first\n  inputs from number: known when it has run or been restored\n  compared with <key> of run <run>\n');
+    expect((await project.run(['explain', 'demo.yaml', 'twice', '--set', 'params.number=3'])).stdout).toBe('twice may run: something before it has to be settled first\n  inputs from number: known when it has run or been restored\n  number would run: params.value 2 → 3\n  compared with <key> of run <run>\n');
   });
 
   test('says that an outside file was not read yet', async () => {

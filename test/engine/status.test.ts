@@ -82,7 +82,8 @@ describe('explain', () => {
     rig.pipeline(CHAIN);
     await rig.run();
     const explanation = await explain(rig, 'b', ['stages.a.params.text=new', 'stages.b.params.pad=2']);
-    expect(explanation).toMatchObject({ answer: 'maybe', undecided: ['a'] });
+    expect(explanation).toMatchObject({ answer: 'maybe', undecided: ['a'], waitsFor: [{ stage: 'a', why: 'params.text "A" → "new"' }] });
+    expect(await explain(rig, 'c', ['stages.a.params.text=new'])).toMatchObject({ waitsFor: [{ stage: 'a', why: 'params.text "A" → "new"' }] });
     expect(explanation.changes.map(({ text }) => text)).toEqual(['params.pad 1 → 2']);
   });
 

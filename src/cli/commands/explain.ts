@@ -17,6 +17,8 @@ const SENTENCES = {
   skipped: 'would be skipped',
 } as const;
 
+const MOST_WAITED_FOR = 5;
+
 export async function handle(invocation: Invocation): Promise<number> {
   const { args, io, options, out } = invocation;
   const [file, stage] = args as [string, string];
@@ -29,11 +31,13 @@ export async function handle(invocation: Invocation): Promise<number> {
     io.stdout.write(`${JSON.stringify({ schema: 'pipeline.explain.v1', pipeline: plan.name, file: plan.file, ...explanation, reasons: explanation.reasons ?? [] })}\n`);
     return 0;
   }
-  const { answer, key, why, changes, against, undecided } = explanation;
+  const { answer, key, why, changes, against, undecided, waitsFor = [] } = explanation;
   const reason = undecided.length > 0 ? 'something before it has to be settled first' : printable(why);
   const lines = [`${out.bold(explanation.stage)} ${SENTENCES[answer]}${answer === 'hit' || reason === '' ? '' : `: ${reason}`}`];
   for (const { text } of changes) lines.push(`  ${printable(text)}`);
   if (undecided.length > 0) lines.push(`  inputs from ${namesInShort(undecided).replaceAll('"', '')}: known when ${undecided.length === 1 ? 'it has' : 'they have'} run or been restored`);
+  for (const one of waitsFor.slice(0, MOST_WAITED_FOR)) lines.push(printable(`  ${one.stage} would run: ${one.why}`));
+  if (waitsFor.length > MOST_WAITED_FOR) lines.push(`  and ${waitsFor.length - MOST_WAITED_FOR} more would run: pipeline plan`);
   if (key !== undefined) lines.push(out.dim(`  key ${shortKey(key)}`));
   if (against !== null) lines.push(out.dim(`  compared with ${shortKey(against.key)}${against.run === undefined ? ', the nearest record of its type' : ` of run ${runLabeller(projectPaths(invocation, file).store)(against.run)}`}`));
   io.stdout.write(`${lines.join('\n')}\n`);
