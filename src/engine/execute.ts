@@ -20,6 +20,8 @@ import type { WorkerPool } from './pool.js';
 import { findKey } from './find-key.js';
 import { ResourceLedger } from './resource-ledger.js';
 import type { StageRegistry } from './stage.js';
+import { delayBefore, waitFor } from './retries.js';
+import type { RunRequest } from './run-request.js';
 import { RunJournal, type RunSummary } from './run-journal.js';
 import { performStage } from './perform-stage.js';
 import { publishedFiles } from './published-files.js';
@@ -35,6 +37,9 @@ const RESOLVING_AT_ONCE = 16;
 /** An object that is damaged again right after its stage ran again is a failing disk. */
 const MOST_REPAIRS = 2;
 
+/** Why a stage was blocked that was needed, not stored, and not selected. */
+export const LEFT_OUT = 'needed, not in the cache, and not selected to run';
+
 export interface ExecuteOptions {
   readonly registry: StageRegistry;
   /** `scratch`: where a store in mode `off` or `read` keeps what this run makes */
@@ -49,10 +54,14 @@ export interface ExecuteOptions {
   readonly keepGoing?: boolean;
   /** true for a stage that is to run whatever the store has */
   readonly force?: (stage: string) => boolean;
+  /** false for a stage that may be restored and not run: what the store does not have is then blocked. Default: any may */
+  readonly mayRun?: (stage: string) => boolean;
   readonly signal?: AbortSignal;
   readonly onEvent?: RunEventListener;
   /** versions for the record, e.g. of this program */
   readonly software?: Readonly<Record<string, string>>;
+  /** for the run record */
+  readonly request?: RunRequest;
 }
 
 /** Never rejects for a stage's failure: that is in the summary. Errors: E_STORE_IO and E_NO_SPACE if the run cannot be recorded; bugs. */
@@ -67,7 +76,10 @@ export async function execute(plan: Plan, options: ExecuteOptions): Promise<RunS
 
 interface Node extends FinalStage {
   readonly stage: PlannedStage;
-  readonly index: number;
+  /** who waits for cores is served by it, smallest first */
+  readonly priority: number;
+  /** stages before it in the longest chain that leads here */
+  readonly depth: number;
   readonly producers: ReadonlyMap<string, Node>;
   /** the producers in a row, and which of them was found not ready when last looked at */
   readonly needed: readonly Node[];
@@ -96,6 +108,8 @@ class Execution {
   /** what ran and could not be recorded because of the store's mode: it serves this run alone */
   readonly #unstored = new Map<StageKey, StageRecord>();
   readonly #abort = new AbortController();
+  /** ends the waiting for a next attempt: nothing new may start */
+  readonly #halt = new AbortController();
   /** set once nothing new may start: what is to blame */
   #stoppedBy: string | undefined;
   #moving = 0;
@@ -158,6 +172,7 @@ class Execution {
       const keyed = await this.#gate.run(() => this.#keyOf(node));
       await this.#inTurn(keyed.key, async () => {
         if (await this.#gate.run(() => this.#restore(node, keyed, began))) return;
+        if (this.#options.mayRun?.(node.stage.name) === false) return this.#leaveOut(node);
         const { broken, stale } = await this.#gate.run(() => checkInputs(node, keyed, this.#contents, this.#options.store, this.#digests));
         if (stale || broken.length > 0) await this.#repair(node, broken as readonly Node[]);
         else await this.#perform(node, keyed);
@@ -221,27 +236,41 @@ class Execution {
   async #perform(node: Node, keyed: KeyedStage): Promise<void> {
     const { stage } = node;
     const inProcess = stage.manifest.runs === 'inline' && stage.manifest.needs.length === 0;
-    // Inline work is cheap by its contract and shares the engine's thread anyway: it waits for nobody.
-    const release = inProcess ? () => undefined : await this.#ledger.acquire(node.index, stage.resources);
-    try {
-      if (release === undefined) return; // stopped while it waited: blocked in the end
-      this.#throwIfStopped();
-      await this.#performNow(node, keyed, inProcess);
-    } finally {
-      release?.();
+    for (let attempt = 1; ; attempt += 1) {
+      // Inline work is cheap by its contract and shares the engine's thread anyway: it waits for nobody.
+      const release = inProcess ? () => undefined : await this.#ledger.acquire(node.priority, stage.resources);
+      try {
+        if (release === undefined) throw new Stopped(); // stopped while it waited: blocked in the end
+        this.#throwIfStopped();
+        await this.#performNow(node, keyed, inProcess, attempt);
+        return;
+      } catch (error) {
+        if (error instanceof Stopped || this.#abort.signal.aborted || this.#stoppedBy !== undefined) throw error;
+        const serialized = serializeError(error);
+        const delayMs = delayBefore(stage.retries, attempt, serialized);
+        if (delayMs === undefined) throw error;
+        this.#journal.retrying(stage.name, { kind: 'stage.retrying', stage: stage.name, attempt, of: (stage.retries?.times ?? 0) + 1, delayMs, error: serialized });
+        // what it holds is free for others while it waits
+        release?.();
+        if (!(await waitFor(delayMs, this.#halt.signal))) throw this.#abort.signal.aborted ? this.#abort.signal.reason : error;
+      } finally {
+        release?.();
+      }
     }
   }
 
-  async #performNow(node: Node, keyed: KeyedStage, inProcess: boolean): Promise<void> {
+  async #performNow(node: Node, keyed: KeyedStage, inProcess: boolean, attempt: number): Promise<void> {
     const { registry, store, force } = this.#options;
     const { name, manifest, resources } = node.stage;
-    const reason = node.repairing
-      ? 'one of its outputs was damaged'
-      : force?.(name) === true
-        ? 'forced'
-        : (await this.#past.why(name, keyed.key, keyed.material)).text;
-    node.started = true;
-    this.#journal.started(node.stage, keyed, reason);
+    if (attempt === 1) {
+      const reason = node.repairing
+        ? 'one of its outputs was damaged'
+        : force?.(name) === true
+          ? 'forced'
+          : (await this.#past.why(name, keyed.key, keyed.material)).text;
+      node.started = true;
+      this.#journal.started(node.stage, keyed, reason);
+    }
     const began = performance.now();
     const granted = { ...resources, ...this.#ledger.grant(resources) };
     const { record, checkpoint } = await performStage({ ...node, granted, services: servicesOf(manifest, registry) }, keyed, this.#contents, {
@@ -305,8 +334,14 @@ class Execution {
     }
   }
 
-  #block(node: Node, by: string): void {
-    this.#settle(node, 'blocked', { kind: 'stage.blocked', stage: node.stage.name, by });
+  #block(node: Node, by: string, reason?: string): void {
+    this.#settle(node, 'blocked', { kind: 'stage.blocked', stage: node.stage.name, by, ...(reason === undefined ? {} : { reason }) });
+  }
+
+  /** It is needed, has no result, and was not selected to make one. What does not need it goes on. */
+  #leaveOut(node: Node): void {
+    this.#block(node, node.stage.name, LEFT_OUT);
+    this.#blockDependents(node, node.stage.name);
   }
 
   #settle(node: Node, word: StageWord, event: RunEvent): void {
@@ -317,6 +352,7 @@ class Execution {
 
   #stop(by: string): void {
     this.#stoppedBy ??= by;
+    this.#halt.abort();
     this.#ledger.close();
   }
 
@@ -334,11 +370,14 @@ class Stopped extends PipelineError {
 
 function nodesOf(plan: Plan): Node[] {
   const byName = new Map<string, Node>();
-  return plan.stages.map((stage, index) => {
+  return plan.stages.map((stage, index): Node => {
     const names = new Set(stage.skipped === undefined ? Object.values(stage.inputs).flatMap((bindings) => bindings.map((binding) => binding.stage)) : []);
     const producers = new Map([...names].map((name) => [name, byName.get(name) as Node]));
     const needed = [...producers.values()];
-    const node: Node = { stage, index, producers, needed, waitsFor: 0, dependents: [], state: 'waiting', repairing: false, repairs: 0, started: false };
+    const depth = needed.reduce((deepest, producer) => Math.max(deepest, producer.depth + 1), 0);
+    // What is furthest along is finished first, so that a sweep has a whole result early; ties in the order of the plan.
+    const priority = index - depth * plan.stages.length;
+    const node: Node = { stage, priority, depth, producers, needed, waitsFor: 0, dependents: [], state: 'waiting', repairing: false, repairs: 0, started: false };
     for (const producer of needed) producer.dependents.push(node);
     byName.set(stage.name, node);
     return node;

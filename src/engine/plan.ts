@@ -3,6 +3,8 @@ import type { JsonObject } from '../core/json.js';
 import type { SourceSpan } from '../core/source-span.js';
 import type { Digest } from '../core/digest.js';
 import type { Coordinates } from './coordinates.js';
+import type { RetryPolicy } from './retries.js';
+import type { SourceFile } from './source-files.js';
 import type { StageManifest, StageResources } from './stage.js';
 
 /** One typed edge. */
@@ -29,6 +31,8 @@ export interface PlannedStage {
   /** set when `when:` is false, or when a required input comes from a skipped stage */
   readonly skipped?: string;
   readonly resources: StageResources & { readonly timeoutMs?: number; readonly gpu?: number };
+  /** absent: a failure is a failure */
+  readonly retries?: RetryPolicy;
   /** the pipeline's (or the stage's own) seed if the type draws random numbers, else null */
   readonly seed: number | null;
   /** where its name stands in the file */
@@ -40,8 +44,10 @@ export interface PlannedStage {
 export interface Plan {
   /** absolute path of the file */
   readonly file: string;
-  /** digest of its text, for the run record */
+  /** digest of its text (and of the texts of what it extends), for the run record */
   readonly source: Digest;
+  /** every text that the plan was made from, the pipeline file first: when one of them changes, so may the plan */
+  readonly sources: readonly SourceFile[];
   readonly name: string;
   readonly description?: string;
   /** pipeline parameters after `--set` */

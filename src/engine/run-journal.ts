@@ -12,6 +12,7 @@ import { gitState, hardware, softwareVersions, type GitState } from './machine.j
 import type { Plan, PlannedStage } from './plan.js';
 import { newRunId, RunFolder } from './run-folder.js';
 import type { OutputSummary, RunRecord, StageOutcome } from './run-record.js';
+import type { RunRequest } from './run-request.js';
 import type { KeyedStage, RunContents } from './run-state.js';
 import { layoutOf } from './store/layout.js';
 import { currentOwner } from './store/owner.js';
@@ -38,6 +39,7 @@ export interface JournalOptions {
   readonly store: Store;
   readonly onEvent?: RunEventListener;
   readonly software?: Readonly<Record<string, string>>;
+  readonly request?: RunRequest;
 }
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
@@ -52,6 +54,7 @@ export class RunJournal {
   readonly #folder: RunFolder | undefined;
   readonly #store: Store;
   readonly #listener: RunEventListener | undefined;
+  readonly #request: RunRequest | undefined;
   readonly #startedAt = new Date();
   readonly #began = performance.now();
   readonly #outcomes: ReadonlyMap<string, Mutable<StageOutcome>>;
@@ -64,6 +67,7 @@ export class RunJournal {
     this.#plan = plan;
     this.#store = options.store;
     this.#listener = options.onEvent;
+    this.#request = options.request;
     this.software = { ...softwareVersions(), ...options.software };
     this.#outcomes = new Map(plan.stages.map((stage) => [stage.name, outcomeOf(stage)]));
     [this.id, this.#folder] = openFolder(options.store);
@@ -115,6 +119,18 @@ export class RunJournal {
     outcome.outputs = Object.fromEntries(Object.entries(outputs).map(([port, artifact]) => [port, summaryOf(artifact)]));
   }
 
+  /** An attempt is over and another one will come. */
+  retrying(stage: string, event: Extract<RunEvent, { kind: 'stage.retrying' }>): void {
+    const { attempt, of, delayMs, error } = event;
+    this.attempted(stage, attempt + 1);
+    this.#guard(() => this.#folder?.log(stage, `attempt ${attempt} of ${of} failed, the next in ${delayMs / 1000} s: ${error.code} ${error.message}${error.stack === undefined ? '' : `\n${error.stack}`}`));
+    this.emit(event);
+  }
+
+  attempted(stage: string, attempts: number): void {
+    if (attempts > 1) this.#outcome(stage).attempts = attempts;
+  }
+
   failed(stage: string, error: SerializedError): void {
     this.#outputs.delete(stage);
     const outcome = this.#outcome(stage);
@@ -127,7 +143,7 @@ export class RunJournal {
     const outcome = this.#outcome(stage);
     outcome.word = word;
     if (event.kind === 'stage.skipped') outcome.reason = event.reason;
-    if (event.kind === 'stage.blocked') outcome.reason = `blocked by ${event.by}`;
+    if (event.kind === 'stage.blocked') outcome.reason = event.reason ?? `blocked by ${event.by}`;
     if ('durationMs' in event) outcome.durationMs = Math.round(event.durationMs);
     this.#folder?.endLog(stage);
     this.emit(event);
@@ -170,6 +186,8 @@ export class RunJournal {
       ...(plan.description === undefined ? {} : { description: plan.description }),
       file: plan.file,
       source: plan.source,
+      sources: plan.sources,
+      ...(this.#request === undefined ? {} : { request: this.#request }),
       params: plan.params,
       env: plan.env,
       cacheMode: this.#store.mode,

@@ -9,6 +9,8 @@ import type { Coordinates } from './coordinates.js';
 import type { StageWord } from './events.js';
 import type { GitState, Hardware } from './machine.js';
 import type { StageKey } from './record.js';
+import type { RunRequest } from './run-request.js';
+import type { SourceFile } from './source-files.js';
 import type { Owner } from './store/owner.js';
 import type { Store } from './store/store.js';
 
@@ -31,6 +33,8 @@ export interface StageOutcome {
   readonly params: JsonObject;
   /** port → `stage.output` */
   readonly inputs: Readonly<Record<string, readonly string[]>>;
+  /** how often it was tried, where that was more than once */
+  readonly attempts?: number;
   /** absent while the run goes on */
   readonly word?: StageWord;
   /** why it ran, was skipped, or what blocked it */
@@ -51,6 +55,10 @@ export interface RunRecord {
   readonly file: string;
   /** digest of its text */
   readonly source: Digest;
+  /** every text that the plan was made from; absent in records of versions that knew one file only */
+  readonly sources?: readonly SourceFile[];
+  /** what the command line asked for beyond the file */
+  readonly request?: RunRequest;
   readonly params: JsonObject;
   readonly env: Readonly<Record<string, string | null>>;
   readonly cacheMode: Store['mode'];

@@ -70,6 +70,8 @@ export class EventLines {
         return [...(quiet || this.#isFolded(event.stage) ? [] : [this.#line({ name: event.stage, word: 'restored', key: event.key, durationMs: event.durationMs })]), ...this.#settled(event.stage, 'restored')];
       case 'stage.skipped':
         return [...(quiet || this.#isFolded(event.stage) ? [] : [this.#line({ name: event.stage, word: 'skipped', note: printable(event.reason) })]), ...this.#settled(event.stage, 'skipped')];
+      case 'stage.retrying':
+        return [`${style.yellow(style.symbol('warning'))} ${event.stage.padEnd(this.#nameWidth)}  retrying  attempt ${event.attempt + 1} of ${event.of} in ${formatDuration(event.delayMs)}: ${event.error.code} ${printable(event.error.message)}`];
       case 'stage.failed': {
         const key = this.#keys.get(event.stage);
         return [
@@ -79,7 +81,7 @@ export class EventLines {
         ];
       }
       case 'stage.blocked':
-        return [...(this.#isFolded(event.stage) ? [] : [this.#line({ name: event.stage, word: 'blocked', note: `by ${event.by}` })]), ...this.#settled(event.stage, 'blocked')];
+        return [...(this.#isFolded(event.stage) ? [] : [this.#line({ name: event.stage, word: 'blocked', note: event.reason ?? `by ${event.by}` })]), ...this.#settled(event.stage, 'blocked')];
       case 'store.damaged':
         return [`${style.yellow(style.symbol('warning'))} damaged ${event.what} ${shortKey(event.id)}  ${event.action}  ${event.path}`];
       case 'run.finished':
