@@ -22,6 +22,7 @@ import { ResourceLedger } from './resource-ledger.js';
 import type { StageRegistry } from './stage.js';
 import { delayBefore, waitFor } from './retries.js';
 import type { RunRequest } from './run-request.js';
+import { LEFT_OUT } from './run-selection.js';
 import { RunJournal, type RunSummary } from './run-journal.js';
 import { performStage } from './perform-stage.js';
 import { publishedFiles } from './published-files.js';
@@ -36,9 +37,6 @@ import { Past } from './why.js';
 const RESOLVING_AT_ONCE = 16;
 /** An object that is damaged again right after its stage ran again is a failing disk. */
 const MOST_REPAIRS = 2;
-
-/** Why a stage was blocked that was needed, not stored, and not selected. */
-export const LEFT_OUT = 'needed, not in the cache, and not selected to run';
 
 export interface ExecuteOptions {
   readonly registry: StageRegistry;

@@ -14,6 +14,7 @@ const SENTENCES = {
   run: 'would run',
   maybe: 'may run',
   skipped: 'would be skipped',
+  blocked: 'would be blocked',
 } as const;
 
 export async function handle(invocation: Invocation): Promise<number> {

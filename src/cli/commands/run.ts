@@ -1,13 +1,16 @@
 /** `pipeline run FILE`: plan, execute, copy the results out, render the report, and say what happened. */
 import { join } from 'node:path';
+import { namesInShort } from '../../engine/coordinates.js';
 import { execute } from '../../engine/execute.js';
 import type { Plan } from '../../engine/plan.js';
 import { createWorkerPool } from '../../engine/pool.js';
 import { logOf } from '../../engine/run-folder.js';
 import { publishResults, type PublishedResults } from '../../engine/publish-results.js';
 import type { RunSummary } from '../../engine/run-journal.js';
+import { LEFT_OUT, selectRun } from '../../engine/run-selection.js';
 import { selectStages } from '../../engine/stage-selector.js';
 import { openStore } from '../../engine/store/file-store.js';
+import { isSweep } from '../../engine/sweep.js';
 import { renderReport } from '../../report/html.js';
 import { checkedPlan } from '../checked-plan.js';
 import { shortPath } from '../error-output.js';
@@ -15,20 +18,31 @@ import { EXIT } from '../exit-codes.js';
 import { interruption } from '../interruption.js';
 import type { Invocation } from '../invocation.js';
 import { availableCpus, availableMemoryMb, installedVersions } from '../machine-limits.js';
+import { requestOf, selectionOf } from '../plan-request.js';
 import { projectPaths } from '../project-paths.js';
 import { compositionOf } from '../registry.js';
 import { reportModel } from '../report-model.js';
 import { countsLine } from '../render/stage-line.js';
 import { ALL_STAGES, resumeCommand } from '../resume-command.js';
 import { rendererFor } from '../run-renderer.js';
+import type { FinishedPoint, PointToRun } from '../run-sweep.js';
 
 export async function handle(invocation: Invocation): Promise<number> {
+  if (!isSweep(invocation.options.set)) return (await runOnce(invocation)).exitCode;
+  const { runSweep } = await import('../run-sweep.js');
+  return runSweep(invocation, (point) => runOnce({ ...invocation, options: { ...invocation.options, set: point.set } }, point));
+}
+
+/** `point`: of a sweep. */
+async function runOnce(invocation: Invocation, point?: PointToRun): Promise<FinishedPoint> {
   const { args, io, options } = invocation;
   const file = args[0] as string;
-  const checked = await checkedPlan(invocation, file);
-  if (checked.plan === undefined) return checked.exitCode;
-  const { plan } = checked;
-  const force = forced(plan, options.force);
+  const checked = await checkedPlan(invocation, file, options.set, point === undefined);
+  if (checked.plan === undefined) return checked;
+  if (point !== undefined) (await import('../run-sweep.js')).checkSource(checked.plan.source, point, file);
+  const { plan, mayRun } = selectRun(checked.plan, selectionOf(invocation));
+  const force = forced(plan, options.force, mayRun);
+  const request = requestOf(invocation, options.set, point?.sweep);
   const paths = projectPaths(invocation, file);
   const { registry, workerEntry } = compositionOf(io);
   const store = await openStore(paths.store, { mode: options.cacheMode });
@@ -51,6 +65,8 @@ export async function handle(invocation: Invocation): Promise<number> {
         ...(options.jobs === undefined ? {} : { jobs: options.jobs }),
         keepGoing: options.keepGoing,
         force,
+        ...(mayRun === undefined ? {} : { mayRun }),
+        ...(request === undefined ? {} : { request }),
         signal: stop.signal,
         onEvent: (event) => renderer.onEvent(event),
         software: installedVersions(),
@@ -58,22 +74,24 @@ export async function handle(invocation: Invocation): Promise<number> {
     } finally {
       await renderer.close();
     }
-    if (!options.json) printOutcome(summary, invocation);
+    if (!options.json) printOutcome(summary, invocation, point === undefined);
     const results = await publishResults(plan, summary, store, paths.results, async () => renderReport(await reportModel(summary, store, io.cwd)));
     printResults(results, summary, invocation);
-    return summary.outcome === 'cancelled' ? (stop.exitCode() ?? EXIT.interrupted) : summary.outcome === 'failed' ? EXIT.stageFailed : EXIT.ok;
+    return { summary, exitCode: summary.outcome === 'cancelled' ? (stop.exitCode() ?? EXIT.interrupted) : summary.outcome === 'failed' ? EXIT.stageFailed : EXIT.ok };
   } finally {
     await pool.close();
     await store.close();
   }
 }
 
-function forced(plan: Plan, names: readonly string[]): (stage: string) => boolean {
+/** What may not run is not forced to. */
+function forced(plan: Plan, names: readonly string[], mayRun: (stage: string) => boolean = () => true): (stage: string) => boolean {
   const chosen = new Set(names.filter((name) => name !== ALL_STAGES).flatMap((name) => selectStages(plan.stages, name, plan.name).map((stage) => stage.name)));
-  return (stage) => names.includes(ALL_STAGES) || chosen.has(stage);
+  return (stage) => (names.includes(ALL_STAGES) || chosen.has(stage)) && mayRun(stage);
 }
 
-function printOutcome(summary: RunSummary, invocation: Invocation): void {
+/** `alone`: not a point of a sweep, which says itself how to go on. */
+function printOutcome(summary: RunSummary, invocation: Invocation, alone: boolean): void {
   const { io, options, out, err } = invocation;
   io.stdout.write(`${out.bold(countsLine(summary.counts, summary.durationMs))}\n`);
   for (const { stage, error } of summary.failures) {
@@ -82,7 +100,9 @@ function printOutcome(summary: RunSummary, invocation: Invocation): void {
     io.stderr.write(`${err.red(`${stage} failed`)}${log}\n`);
     if (error.code !== 'BUG') io.stderr.write(`  more: pipeline help ${error.code}\n`);
   }
-  if (summary.outcome === 'succeeded' || options.quiet) return;
+  const missing = summary.record.stages.filter(({ reason }) => reason === LEFT_OUT).map(({ name }) => name);
+  if (missing.length > 0) io.stderr.write(`${err.yellow(namesInShort(missing))} ${missing.length === 1 ? 'is' : 'are'} needed and not in the cache: select ${missing.length === 1 ? 'it' : 'them'} too, or go to a stage with --until, which runs what it needs\n`);
+  if (summary.outcome === 'succeeded' || options.quiet || !alone) return;
   const kept = options.cacheMode === 'read-write' ? 'What finished is kept. To go on' : `Nothing was stored (--cache-mode ${options.cacheMode}). To run it again`;
   io.stderr.write(`${kept}: ${resumeCommand(invocation, summary.record.stages)}\n`);
 }

@@ -8,8 +8,8 @@ import { printable, type Style } from '../terminal.js';
 import { shortKey } from './stage-line.js';
 import { longest } from './text-table.js';
 
-const PAINT: Readonly<Record<PlanAnswer, 'blue' | 'green' | 'yellow' | 'dim'>> = { hit: 'blue', run: 'green', maybe: 'yellow', skipped: 'dim' };
-export const ANSWERS: readonly PlanAnswer[] = ['hit', 'run', 'maybe', 'skipped'];
+const PAINT: Readonly<Record<PlanAnswer, 'blue' | 'green' | 'yellow' | 'dim' | 'red'>> = { hit: 'blue', run: 'green', maybe: 'yellow', skipped: 'dim', blocked: 'red' };
+export const ANSWERS: readonly PlanAnswer[] = ['hit', 'run', 'maybe', 'skipped', 'blocked'];
 const LONGEST_ANSWER = 'skipped'.length;
 const NO_KEY = ' '.repeat(8);
 
