@@ -35,6 +35,7 @@ const HOME: Readonly<Record<string, readonly string[]>> = {
   yaml: ['engine'],
   ajv: ['engine'],
   '@dagrejs/graphlib': ['engine'],
+  '@dagrejs/dagre': ['report'],
   'd3-array': ['report'],
   'd3-scale': ['report'],
   'd3-shape': ['report'],

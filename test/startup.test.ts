@@ -67,11 +67,25 @@ describe('what a command loads', () => {
   test('--help loads the command table and nothing else: no engine, no package', () => {
     const { loaded, stdout } = traced('--help');
     expect(stdout).toContain('EXIT CODES');
-    expect(loaded).toEqual(['cli/command-table.js', 'cli/exit-codes.js', 'cli/help-text.js', 'cli/main.js', 'cli/terminal.js']);
+    expect(loaded.filter((name) => !name.startsWith('cli/table/'))).toEqual(['cli/command-table.js', 'cli/exit-codes.js', 'cli/help-text.js', 'cli/main.js', 'cli/terminal.js']);
   });
 
   test('--version loads less', () => {
     expect(traced('--version').loaded).toEqual(['cli/main.js', 'cli/package-root.js', 'cli/terminal.js']);
+  });
+
+  test('completing a word loads the command table and what names the candidates: no engine, no package', () => {
+    for (const words of [['ru'], ['explain', 'p.yaml', ''], ['show', ''], ['schema', ''], ['run', 'p.yaml', '--set', '']]) {
+      const { loaded } = traced('__complete', ...words);
+      expect(packages(loaded)).toEqual([]);
+      expect(loaded.filter((name) => !name.startsWith('cli/'))).toEqual(['core/errors.js', 'engine/project.js']);
+      expect(loaded.filter((name) => name.startsWith('cli/commands/'))).toEqual([]);
+    }
+  });
+
+  test('a pipeline as text loads no layout library; only a picture does', () => {
+    for (const format of ['mermaid', 'dot', 'json']) expect(packages(traced('graph', 'p.yaml', '--format', format).loaded)).not.toContain('@dagrejs/dagre');
+    expect(packages(traced('graph', 'p.yaml', '--format', 'svg').loaded)).toContain('@dagrejs/dagre');
   });
 
   test('plan and validate load no stage code, no schema compiler, no native package', () => {

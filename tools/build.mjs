@@ -28,6 +28,9 @@ writeFileSync(at('dist/stages/validators.cjs'), (await load('dist/engine/validat
 writeIfChanged('schema/pipeline.schema.json', `${JSON.stringify((await load('dist/engine/published-schema.js')).publishedSchema(manifests), null, 2)}\n`);
 writeIfChanged('docs/stages.md', (await load('tools/stage-reference.mjs')).stageReference(manifests));
 
+const [{ COMMANDS, GLOBAL_OPTIONS }, { ENVIRONMENT }, { EXIT_CODE_TABLE }] = [await load('dist/cli/command-table.js'), await load('dist/cli/help-text.js'), await load('dist/cli/exit-codes.js')];
+writeIfChanged('docs/cli.md', (await load('tools/cli-reference.mjs')).cliReference({ commands: COMMANDS, globalOptions: GLOBAL_OPTIONS, environment: ENVIRONMENT, exitCodes: EXIT_CODE_TABLE }));
+
 chmodSync(at('dist/cli/main.js'), 0o755);
 const link = at('node_modules/.bin/pipeline');
 mkdirSync(dirname(link), { recursive: true });

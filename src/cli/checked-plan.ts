@@ -1,7 +1,7 @@
 /** Loads a pipeline file and prints everything that is wrong with it, in one go. Commands go on only with a plan. */
 import { resolve } from 'node:path';
 import type { Diagnostic } from '../engine/diagnostics.js';
-import { loadPlan } from '../engine/load-plan.js';
+import { loadPlan, type LoadedPlan } from '../engine/load-plan.js';
 import { missingExternals } from '../engine/missing-externals.js';
 import type { Plan } from '../engine/plan.js';
 import { PipelineError } from '../core/errors.js';
@@ -9,24 +9,29 @@ import { isSweep } from '../engine/sweep.js';
 import { errorJson, errorText, moreHint } from './error-output.js';
 import { chosenProfiles, paramsFiles } from './plan-request.js';
 import { EXIT } from './exit-codes.js';
+import { annotation, isGitHubActions, withoutCommands } from './github-annotation.js';
 import type { Invocation } from './invocation.js';
 import { compositionOf } from './registry.js';
 import { wantsColor } from './terminal.js';
 
-export type CheckedPlan = { readonly plan: Plan } | { readonly plan?: undefined; readonly exitCode: number };
+export type CheckedPlan = { readonly plan: Plan; readonly diagnostics: readonly Diagnostic[] } | { readonly plan?: undefined; readonly exitCode: number; readonly diagnostics: readonly Diagnostic[] };
 
-/**
- * `set`: of one point of a sweep; without it `--set` may have one value each. `warnings`: false where the same ones were printed before.
- */
-export async function checkedPlan(invocation: Invocation, file: string, set: readonly string[] = onePoint(invocation), warnings = true): Promise<CheckedPlan> {
-  const { io, options } = invocation;
-  const { registry } = compositionOf(io);
-  const loaded = loadPlan(resolve(io.cwd, file), { registry, set, profiles: chosenProfiles(options), paramsFiles: paramsFiles(invocation), env: io.env });
+/** `set`: of one point of a sweep; without it `--set` may have one value each. `warnings`: false where the same ones were printed before. */
+export async function checkedPlan(invocation: Invocation, file: string, set?: readonly string[], warnings = true): Promise<CheckedPlan> {
+  const { registry } = compositionOf(invocation.io);
+  const loaded = await unprintedPlan(invocation, file, set);
   const missing = loaded.plan === undefined ? [] : await missingExternals(loaded.plan, registry);
   const diagnostics = [...loaded.diagnostics, ...missing];
   printDiagnostics(warnings ? diagnostics : diagnostics.filter(({ severity }) => severity === 'error'), invocation);
-  if (loaded.plan !== undefined && missing.length === 0) return { plan: loaded.plan };
-  return { exitCode: diagnostics.find(({ severity }) => severity === 'error')?.error.exitCode ?? EXIT.pipelineInvalid };
+  if (loaded.plan !== undefined && missing.length === 0) return { plan: loaded.plan, diagnostics };
+  return { exitCode: diagnostics.find(({ severity }) => severity === 'error')?.error.exitCode ?? EXIT.pipelineInvalid, diagnostics };
+}
+
+/** The plan, or what is wrong with it, and nothing printed; `sources`: every text that was read, also where there is no plan. */
+export async function unprintedPlan(invocation: Invocation, file: string, set: readonly string[] = onePoint(invocation)): Promise<LoadedPlan> {
+  const { io, options } = invocation;
+  const { registry } = compositionOf(io);
+  return Promise.resolve(loadPlan(resolve(io.cwd, file), { registry, set, profiles: chosenProfiles(options), paramsFiles: paramsFiles(invocation), env: io.env }));
 }
 
 function onePoint({ options }: Invocation): readonly string[] {
@@ -41,8 +46,10 @@ export function printDiagnostics(diagnostics: readonly Diagnostic[], { io, optio
       continue;
     }
     const color = wantsColor(io.stderr, io.env, options.color);
-    const text = errorText(error, { cwd: io.cwd, color, debug: options.debug });
+    const plain = errorText(error, { cwd: io.cwd, color, debug: options.debug });
+    const text = isGitHubActions(io.env) ? withoutCommands(plain) : plain;
     io.stderr.write(`${severity === 'warning' ? `warning: ${text}` : text}\n\n`);
+    if (isGitHubActions(io.env)) io.stderr.write(`${annotation(error, severity, io)}\n`);
   }
   const errors = diagnostics.filter(({ severity }) => severity === 'error').map(({ error }) => error);
   const more = moreHint(errors);

@@ -37,11 +37,15 @@ export function moreHint(errors: readonly unknown[]): string | undefined {
 }
 
 export function errorJson(error: unknown, cwd: string, severity: 'error' | 'warning' = 'error'): string {
+  return JSON.stringify(errorObject(error, cwd, severity));
+}
+
+export function errorObject(error: unknown, cwd: string, severity: 'error' | 'warning' = 'error'): object {
   if (!(error instanceof PipelineError)) {
-    return JSON.stringify({ schema: ERROR_SCHEMA, severity, code: 'BUG', message: error instanceof Error ? error.message : String(error), stack: stackOf(error), exitCode: EXIT.bug });
+    return { schema: ERROR_SCHEMA, severity, code: 'BUG', message: error instanceof Error ? error.message : String(error), stack: stackOf(error), exitCode: EXIT.bug };
   }
   const { code, message, facts, hint, span, exitCode } = error;
-  return JSON.stringify({
+  return {
     schema: ERROR_SCHEMA,
     severity,
     code,
@@ -50,7 +54,7 @@ export function errorJson(error: unknown, cwd: string, severity: 'error' | 'warn
     ...(span === undefined ? {} : { file: shortPath(span.file, cwd), line: span.line, column: span.column }),
     ...(hint === undefined ? {} : { hint }),
     exitCode,
-  });
+  };
 }
 
 function bugText(error: unknown): string {

@@ -7,10 +7,14 @@ const WIDTH = 80;
 const GROUPS: readonly CommandSpec['group'][] = ['Run', 'Look', 'Cache', 'Project', 'Share', 'Help'];
 const DESCRIPTION = 'Declarative, cached pipelines for neural encoding models of the visual brain.';
 
-const ENVIRONMENT: readonly (readonly [string, string])[] = [
+export const ENVIRONMENT: readonly (readonly [string, string])[] = [
   ['PIPELINE_CACHE_DIR', 'the store, when --cache-dir is not given'],
-  ['NO_COLOR, FORCE_COLOR', 'no colour, or colour also without a terminal'],
+  ['NO_COLOR', 'when not empty: no colour (--color goes before all of these)'],
+  ['FORCE_COLOR', 'when set: colour also without a terminal; 0 or false: none'],
+  ['CLICOLOR_FORCE', 'when not 0: colour also without a terminal'],
+  ['TERM', 'dumb: no colour, no live rows'],
   ['CI', 'when set: plain lines instead of live rows'],
+  ['GITHUB_ACTIONS', 'true: errors of pipeline files also as annotations'],
 ];
 
 export function shortHelp(style: Style): string {

@@ -11,6 +11,10 @@ const OLDEST_NODE = [20, 19] as const;
 
 /** Runs one command; resolves to the exit code. Never rejects. */
 export async function main(argv: readonly string[], io: CliIo): Promise<number> {
+  if (argv[0] === '__complete') {
+    const { answer } = await import('./completion/answer.js');
+    return answer(argv.slice(1), io);
+  }
   const { isUnicode, styleFor, wantsColor } = await import('./terminal.js');
   const color = colorChoice(argv);
   const style = styleFor(wantsColor(io.stdout, io.env, color), isUnicode(io.env));
@@ -27,7 +31,7 @@ export async function main(argv: readonly string[], io: CliIo): Promise<number> 
   }
   if (flags.includes('--version')) {
     const { packageVersion } = await import('./package-root.js');
-    io.stdout.write(`pipeline ${packageVersion()}\n`);
+    io.stdout.write(flags.includes('--json') ? await versionJson() : `pipeline ${packageVersion()}\n`);
     return 0;
   }
   const errorColor = wantsColor(io.stderr, io.env, color);
@@ -46,6 +50,12 @@ export async function main(argv: readonly string[], io: CliIo): Promise<number> 
     }
     return exitCodeOf(error);
   }
+}
+
+async function versionJson(): Promise<string> {
+  const { installedVersions } = await import('./machine-limits.js');
+  const { pipeline, ...packages } = installedVersions();
+  return `${JSON.stringify({ schema: 'pipeline.version.v1', pipeline, node: process.versions.node, platform: `${process.platform}-${process.arch}`, packages })}\n`;
 }
 
 function colorChoice(argv: readonly string[]): 'always' | 'never' | 'auto' | undefined {

@@ -12,6 +12,7 @@ import type { StageOutcome } from '../engine/run-record.js';
 import type { Store } from '../engine/store/store.js';
 import { parseReportBlocks, type EmbeddedFile, type ImageMime, type ReportModel, type ReportOutput, type ReportStage } from '../report/index.js';
 import { shortPath } from './error-output.js';
+import { runLabeller } from './run-label.js';
 
 const BLOCKS_FILE = 'report.json';
 /** A page that mail and browsers still take. */
@@ -37,7 +38,7 @@ export async function reportModel(summary: RunSummary, store: Store, cwd: string
   return {
     pipeline: record.pipeline,
     ...(record.description === undefined ? {} : { description: record.description }),
-    run: record.id,
+    run: runLabeller(store.directory)(record.id),
     file: shortPath(record.file, cwd),
     startedAt: record.startedAt,
     durationMs: record.durationMs,

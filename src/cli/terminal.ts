@@ -4,12 +4,15 @@ import type { OutputStream } from './io.js';
 
 export type ColorChoice = 'always' | 'never' | 'auto';
 
+/** As Node reads it: set but empty means on. */
+const COLOR_OFF: ReadonlySet<string> = new Set(['0', 'false', 'no', 'off', 'never']);
+
 /** Precedence: flag, NO_COLOR, FORCE_COLOR, CLICOLOR_FORCE, TERM=dumb, and then whether the stream is a terminal. */
 export function wantsColor(stream: OutputStream, env: NodeJS.ProcessEnv, choice: ColorChoice | undefined): boolean {
   if (choice === 'always') return true;
   if (choice === 'never') return false;
   if ((env['NO_COLOR'] ?? '') !== '') return false;
-  if (env['FORCE_COLOR'] !== undefined) return env['FORCE_COLOR'] !== '0';
+  if (env['FORCE_COLOR'] !== undefined) return !COLOR_OFF.has(env['FORCE_COLOR'].toLowerCase());
   if ((env['CLICOLOR_FORCE'] ?? '0') !== '0') return true;
   if (env['TERM'] === 'dumb') return false;
   return stream.isTTY === true;

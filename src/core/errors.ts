@@ -51,6 +51,7 @@ export const ERROR_CODES = {
   E_CANCELLED: 130,
   E_NOT_CONVERGED: 1,
   E_LEAK: 1,
+  E_NOT_REPEATABLE: 3,
   // the store
   E_OBJECT_DAMAGED: 4,
   E_RECORD_DAMAGED: 4,
@@ -61,6 +62,7 @@ export const ERROR_CODES = {
   // the machine
   E_ENVIRONMENT: 6,
   E_SERVICE_MISSING: 6,
+  E_REMOTE: 6,
 } as const satisfies Record<string, number>;
 
 export type ErrorCode = keyof typeof ERROR_CODES;

@@ -5,21 +5,15 @@ import type { JsonObject, JsonValue } from '../core/json.js';
 import { canonicalDigest, compareUtf8 } from './canonical.js';
 import { isDigest } from '../core/digest.js';
 import { coordinatesText, type Coordinates } from './coordinates.js';
+import type { ReasonCode, StageReason } from './reasons.js';
 import type { KeyMaterial } from './record.js';
 
-export type ChangeCode = 'version' | 'code' | 'params' | 'inputs' | 'externals' | 'services' | 'seed' | 'type' | 'format';
-
-export interface Change {
-  readonly code: ChangeCode;
-  /** place in the material, e.g. `params.steps`, `inputs.features`, `externals.nsddata/experiments/nsd/nsd_expdesign.mat` */
+/** One leaf. Without `before` it was not there before, without `after` it is not there any more. */
+export interface Change extends StageReason {
   readonly path: string;
-  /** absent: it was not there before */
-  readonly before?: JsonValue;
-  /** absent: it is not there any more */
-  readonly after?: JsonValue;
-  /** for people: `params.steps 64 → 128`, `inputs.features changed` */
-  readonly text: string;
 }
+
+const CODES: Readonly<Record<keyof KeyMaterial, ReasonCode>> = { format: 'engine', type: 'type', version: 'version', code: 'code', params: 'param', inputs: 'input', externals: 'external', services: 'service', seed: 'seed' };
 
 const LONGEST_VALUE = 60;
 
@@ -47,7 +41,7 @@ function compare(was: JsonValue | undefined, is: JsonValue | undefined, path: re
   if (before !== undefined && after !== undefined && same(before, after)) return;
   const place = path.join('.');
   changes.push({
-    code: path[0] as ChangeCode,
+    code: CODES[path[0] as keyof KeyMaterial],
     path: place,
     ...(before === undefined ? {} : { before }),
     ...(after === undefined ? {} : { after }),

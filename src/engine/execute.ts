@@ -24,6 +24,7 @@ import { delayBefore, waitFor } from './retries.js';
 import type { RunRequest } from './run-request.js';
 import { LEFT_OUT } from './run-selection.js';
 import { RunJournal, type RunSummary } from './run-journal.js';
+import type { RunCommand } from './run-command.js';
 import { performStage } from './perform-stage.js';
 import { publishedFiles } from './published-files.js';
 import { holdRestricted, inputsOf, type FinalStage, type KeyedStage, type RunContents } from './run-state.js';
@@ -31,7 +32,7 @@ import { nodeFs } from './store/fs-port.js';
 import { withStoreErrors } from './store/io-errors.js';
 import { isStoredObject } from './store/record-file.js';
 import type { Store } from './store/store.js';
-import { Past } from './why.js';
+import { because, Past } from './why.js';
 
 /** Stages whose keys are sought at a time: a few overlap their waits for the disk, many would only hold files open. */
 const RESOLVING_AT_ONCE = 16;
@@ -60,6 +61,8 @@ export interface ExecuteOptions {
   readonly software?: Readonly<Record<string, string>>;
   /** for the run record */
   readonly request?: RunRequest;
+  /** how the run was called, for the record */
+  readonly command?: RunCommand;
 }
 
 /** Never rejects for a stage's failure: that is in the summary. Errors: E_STORE_IO and E_NO_SPACE if the run cannot be recorded; bugs. */
@@ -119,7 +122,7 @@ class Execution {
     this.#journal = journal;
     this.#nodes = nodesOf(plan);
     this.#ledger = new ResourceLedger({ cpus: options.cpus, memoryMb: options.memoryMb }, options.jobs ?? Infinity);
-    this.#past = new Past(plan.file, options.store);
+    this.#past = new Past(plan.file, options.store, plan.env);
   }
 
   async run(): Promise<RunSummary> {
@@ -261,13 +264,13 @@ class Execution {
     const { registry, store, force } = this.#options;
     const { name, manifest, resources } = node.stage;
     if (attempt === 1) {
-      const reason = node.repairing
-        ? 'one of its outputs was damaged'
+      const why = node.repairing
+        ? because('damaged', 'one of its outputs was damaged')
         : force?.(name) === true
-          ? 'forced'
-          : (await this.#past.why(name, keyed.key, keyed.material)).text;
+          ? because('forced', 'forced')
+          : await this.#past.why(name, keyed.key, keyed.material);
       node.started = true;
-      this.#journal.started(node.stage, keyed, reason);
+      this.#journal.started(node.stage, keyed, why.text, why.reasons);
     }
     const began = performance.now();
     const granted = { ...resources, ...this.#ledger.grant(resources) };

@@ -23,15 +23,15 @@ export interface Explanation extends StageStatus {
 /** `stageName`: of a stage with a matrix, a selector that means one instance. Errors: E_UNKNOWN_STAGE_NAME with the nearest name, E_USAGE, and those of planStatus. */
 export async function explainStage(plan: Plan, stageName: string, options: StatusOptions): Promise<Explanation> {
   const stage = selectOne(plan.stages, stageName, plan.name);
+  const past = new Past(plan.file, options.store, plan.env); // before anything is looked up: it hears of damage
   const statuses = await planStatus(plan, options);
   const byName = new Map(statuses.map((status) => [status.stage, status]));
   const status = byName.get(stage.name) as StageStatus;
-  const past = new Past(plan.file, options.store);
   if (status.answer === 'maybe') return explainOpen(stage, status, past, options);
   const none = { changes: [], against: null, undecided: [] };
   if (status.answer !== 'run' || status.key === undefined || status.material === undefined) return { ...status, ...none };
   const reason = await compareWithPast(past, stage.name, status.key, status.material);
-  return { ...status, why: reason.text, changes: reason.changes, against: reason.against, undecided: [] };
+  return { ...status, why: reason.text, changes: reason.changes, reasons: reason.reasons, against: reason.against, undecided: [] };
 }
 
 async function compareWithPast(past: Past, stage: string, key: StageKey, material: KeyMaterial): Promise<Reason> {
@@ -48,5 +48,5 @@ async function explainOpen(stage: PlannedStage, status: StageStatus, past: Past,
   // What is not known yet is taken as it was, so that the difference shows what is certain.
   const known = { inputs: before.material.inputs, externals: typeof externals === 'string' ? before.material.externals : externals };
   const changes = diffMaterial(before.material, keyMaterial(stage, known, options.registry));
-  return { ...status, changes, against: before.against, undecided };
+  return { ...status, changes, reasons: changes, against: before.against, undecided };
 }

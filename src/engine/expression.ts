@@ -22,10 +22,13 @@ export type Expression =
   | { readonly kind: 'choice'; readonly condition: Expression; readonly yes: Expression; readonly no: Expression; readonly span: SourceSpan }
   | { readonly kind: 'call'; readonly name: FunctionName; readonly operands: readonly Expression[]; readonly span: SourceSpan };
 
-export type PathRoot = 'params' | 'env' | 'matrix';
+/** The last three are known to conditions on runs only: see run-fields.ts. */
+export type PathRoot = 'params' | 'env' | 'matrix' | 'metrics' | 'stages' | 'run';
 export type BinaryOperator = keyof typeof BINDING;
 export type FunctionName = (typeof FUNCTION_NAMES)[number];
 export type PlaceOf = (offset: number, length: number) => SourceSpan;
+/** A path of another form that begins at a place of the text, and the offset behind it. */
+export type ReadPath = (text: string, at: number) => { readonly root: PathRoot; readonly names: readonly string[]; readonly end: number } | undefined;
 
 export const FUNCTION_NAMES = ['min', 'max', 'round'] as const;
 const BINDING = { '??': 1, '||': 2, '&&': 3, '==': 4, '!=': 4, '<': 5, '<=': 5, '>': 5, '>=': 5, '+': 6, '-': 6, '*': 7, '/': 7, '%': 7 } as const;
@@ -51,8 +54,8 @@ const SPACE = /[ \t\r\n]*/y;
  * @returns the tree and the offset just behind the `}`
  * Errors: E_EXPRESSION with the place inside the expression.
  */
-export function parseExpression(text: string, start: number, place: PlaceOf): { readonly expression: Expression; readonly end: number } {
-  const parser = new Parser(text, start, place);
+export function parseExpression(text: string, start: number, place: PlaceOf, readPath?: ReadPath): { readonly expression: Expression; readonly end: number } {
+  const parser = new Parser(text, start, place, readPath);
   const expression = parser.choice(0);
   return { expression, end: parser.close() };
 }
@@ -61,7 +64,7 @@ class Parser {
   #token: Token;
   #next: number;
 
-  constructor(readonly text: string, readonly start: number, readonly place: PlaceOf) {
+  constructor(readonly text: string, readonly start: number, readonly place: PlaceOf, readonly readPath?: ReadPath) {
     this.#next = start;
     this.#token = this.#read();
   }
@@ -115,6 +118,12 @@ class Parser {
     if (token.kind === 'text') {
       this.#advance();
       return { kind: 'literal', value: unquote(token.text), span };
+    }
+    const path = token.kind === 'name' ? this.readPath?.(this.text, token.at) : undefined;
+    if (path !== undefined) {
+      this.#next = path.end;
+      this.#advance();
+      return { kind: 'path', root: path.root, names: path.names, span: this.place(token.at, path.end - token.at) };
     }
     if (token.kind === 'name') return this.#named(token, span, depth);
     if (this.#take('(')) {

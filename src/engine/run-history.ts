@@ -2,23 +2,19 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { PipelineError } from '../core/errors.js';
-import type { RunEvent } from './events.js';
-import { EVENTS_FILE, MATERIALS_FILE, RUN_FILE, type MaterialLine } from './run-folder.js';
+import { readEventLog, type LoggedEvent } from './event-log.js';
+import { MATERIALS_FILE, RUN_FILE, type MaterialLine } from './run-folder.js';
+import { readMarks } from './run-marks.js';
 import type { RunRecord } from './run-record.js';
+import { resolveRun, type KnownRuns } from './run-reference.js';
 import { isMissing } from './store/fs-port.js';
 import { layoutOf } from './store/layout.js';
 import { livenessOf } from './store/owner.js';
 import { isPlainObject } from './store/plain.js';
-import { nearest } from './suggest.js';
+
+export type { LoggedEvent };
 
 const ID = /^\d{8}-\d{6}-[0-9a-f]{4,}$/;
-
-export interface LoggedEvent {
-  readonly seq: number;
-  /** since the run began */
-  readonly ms: number;
-  readonly event: RunEvent;
-}
 
 /** Ids of the runs in a store, newest first. */
 export function runIds(storeDirectory: string): string[] {
@@ -46,29 +42,34 @@ export function listRuns(storeDirectory: string, limit = Infinity): RunRecord[] 
   return runs;
 }
 
-/** The run whose id begins with `prefix`; `latest` is the newest. E_UNKNOWN_RUN if there is none, or more than one. */
-export function readRun(storeDirectory: string, prefix: string): RunRecord {
-  const ids = runIds(storeDirectory);
-  const matching = prefix === 'latest' ? ids.slice(0, 1) : ids.filter((id) => id.startsWith(prefix));
-  const [id] = matching;
-  const record = matching.length === 1 && id !== undefined ? tryRun(storeDirectory, id) : undefined;
+/** The run that a word means: see run-reference.ts. E_UNKNOWN_RUN if there is none, or more than one; E_RECORD_DAMAGED if what is kept of it cannot be read. */
+export function readRun(storeDirectory: string, reference: string): RunRecord {
+  const id = resolveRun(reference, knownRuns(storeDirectory));
+  const record = tryRun(storeDirectory, id);
   if (record !== undefined) return record;
-  const near = nearest(prefix, ids);
-  throw new PipelineError('E_UNKNOWN_RUN', `"${prefix}" is not the beginning of the id of one run`, {
-    facts: {
-      expected: 'the beginning of one run id',
-      found: matching.length > 1 ? `${matching.length} runs: ${matching.slice(0, 5).join(', ')}${matching.length > 5 ? ', …' : ''}` : id === undefined ? 'no such run' : 'a run whose record cannot be read',
-    },
-    hint: near === undefined ? 'List the runs with `pipeline runs`.' : `Did you mean "${near}"?`,
+  throw new PipelineError('E_RECORD_DAMAGED', `"${id}" is a run whose record cannot be read`, {
+    facts: { path: join(runFolderOf(storeDirectory, id), RUN_FILE) },
+    hint: 'Look at its events with `pipeline log`; no result depends on this file.',
   });
+}
+
+/** What a word on the command line may mean. */
+export function knownRuns(storeDirectory: string): KnownRuns {
+  return {
+    ids: runIds(storeDirectory),
+    tagsOf: (id) => readMarks(storeDirectory, id)?.tags ?? [],
+    isReadable: (id) => tryRun(storeDirectory, id) !== undefined,
+  };
+}
+
+/** The id of the run that a word means, whether its record can be read or not. */
+export function findRun(storeDirectory: string, reference: string): string {
+  return resolveRun(reference, knownRuns(storeDirectory));
 }
 
 /** What happened in a run, in order. A torn last line (the run was killed) is left out. */
 export function readEvents(storeDirectory: string, id: string): LoggedEvent[] {
-  return readLines(join(runFolderOf(storeDirectory, id), EVENTS_FILE)).flatMap((line) => {
-    const { seq, ms, ...event } = line;
-    return typeof seq === 'number' && typeof ms === 'number' ? [{ seq, ms, event: event as unknown as RunEvent }] : [];
-  });
+  return [...(readEventLog(runFolderOf(storeDirectory, id))?.events ?? [])];
 }
 
 /** Key materials of the stages that this run did not restore. */

@@ -8,11 +8,17 @@ import type { SerializedError } from '../core/errors.js';
 import type { Artifact } from './artifact.js';
 import { baseName, type Coordinates } from './coordinates.js';
 import type { RunEvent, RunEventListener, StageWord } from './events.js';
-import { gitState, hardware, softwareVersions, type GitState } from './machine.js';
+import { gitState, type GitState } from './git-state.js';
+import { hardware, softwareVersions } from './machine.js';
 import type { Plan, PlannedStage } from './plan.js';
+import { keptReasons, type StageReason } from './reasons.js';
 import { newRunId, RunFolder } from './run-folder.js';
+import { runIds } from './run-history.js';
+import { nameAmong } from './run-name.js';
 import type { OutputSummary, RunRecord, StageOutcome } from './run-record.js';
 import type { RunRequest } from './run-request.js';
+import type { RunCommand } from './run-command.js';
+import { keepSources } from './run-sources.js';
 import type { KeyedStage, RunContents } from './run-state.js';
 import { layoutOf } from './store/layout.js';
 import { currentOwner } from './store/owner.js';
@@ -40,6 +46,7 @@ export interface JournalOptions {
   readonly onEvent?: RunEventListener;
   readonly software?: Readonly<Record<string, string>>;
   readonly request?: RunRequest;
+  readonly command?: RunCommand;
 }
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
@@ -55,6 +62,7 @@ export class RunJournal {
   readonly #store: Store;
   readonly #listener: RunEventListener | undefined;
   readonly #request: RunRequest | undefined;
+  readonly #command: RunCommand | undefined;
   readonly #startedAt = new Date();
   readonly #began = performance.now();
   readonly #outcomes: ReadonlyMap<string, Mutable<StageOutcome>>;
@@ -68,6 +76,7 @@ export class RunJournal {
     this.#store = options.store;
     this.#listener = options.onEvent;
     this.#request = options.request;
+    this.#command = options.command;
     this.software = { ...softwareVersions(), ...options.software };
     this.#outcomes = new Map(plan.stages.map((stage) => [stage.name, outcomeOf(stage)]));
     [this.id, this.#folder] = openFolder(options.store);
@@ -76,8 +85,9 @@ export class RunJournal {
   static begin(plan: Plan, options: JournalOptions): RunJournal {
     const journal = new RunJournal(plan, options);
     journal.#folder?.begin({ ...journal.#record('running'), owner: currentOwner() });
+    journal.#keepSources();
     const stages = plan.stages.map((stage) => ({ name: stage.name, type: stage.manifest.type, ...ofInstance(stage) }));
-    journal.emit({ kind: 'run.started', run: journal.id, pipeline: plan.name, file: plan.file, stages });
+    journal.emit({ kind: 'run.started', run: journal.id, name: journal.#name(), pipeline: plan.name, file: plan.file, stages });
     return journal;
   }
 
@@ -93,11 +103,12 @@ export class RunJournal {
     this.#outcome(stage).key = key;
   }
 
-  started(stage: PlannedStage, { key, material }: KeyedStage, reason: string): void {
-    this.#git ??= gitState(dirname(this.#plan.file));
-    this.#outcome(stage.name).reason = reason;
+  started(stage: PlannedStage, { key, material }: KeyedStage, reason: string, because: readonly StageReason[]): void {
+    this.#git ??= gitState(dirname(this.#plan.file), this.#folder?.path);
+    const reasons = keptReasons(because);
+    Object.assign(this.#outcome(stage.name), { reason, reasons });
     this.#guard(() => this.#folder?.material({ stage: stage.name, key, material }));
-    this.emit({ kind: 'stage.started', stage: stage.name, type: stage.manifest.type, key, reason });
+    this.emit({ kind: 'stage.started', stage: stage.name, type: stage.manifest.type, key, reason, reasons });
   }
 
   listenerFor(stage: string): JobListener {
@@ -177,6 +188,16 @@ export class RunJournal {
     if (this.#failure !== undefined) throw this.#failure.error;
   }
 
+  /** Among the runs of the store, whose younger ones do not change it. */
+  #name(): string {
+    return nameAmong(this.id, this.#folder === undefined ? [] : runIds(this.#store.directory));
+  }
+
+  #keepSources(): void {
+    const folder = this.#folder?.path;
+    if (folder !== undefined) this.#guard(() => keepSources(folder, this.#plan));
+  }
+
   #record(outcome: RunRecord['outcome']): RunRecord {
     const plan = this.#plan;
     return {
@@ -191,6 +212,7 @@ export class RunJournal {
       params: plan.params,
       env: plan.env,
       cacheMode: this.#store.mode,
+      ...(this.#command === undefined ? {} : { command: this.#command }),
       outcome,
       startedAt: this.#startedAt.toISOString(),
       durationMs: Math.round(performance.now() - this.#began),
@@ -232,7 +254,7 @@ function openFolder(store: Store): [id: string, folder: RunFolder | undefined] {
 
 function outcomeOf(stage: PlannedStage): Mutable<StageOutcome> {
   const inputs = Object.fromEntries(Object.entries(stage.inputs).map(([port, bindings]) => [port, bindings.map((binding) => `${binding.stage}.${binding.output}`)]));
-  return { name: stage.name, ...ofInstance(stage), type: stage.manifest.type, version: stage.manifest.version, params: stage.params, inputs, metrics: {}, outputs: {} };
+  return { name: stage.name, ...ofInstance(stage), type: stage.manifest.type, version: stage.manifest.version, params: stage.params, inputs, metrics: {}, outputs: {}, ...(stage.seed === null ? {} : { seed: stage.seed }) };
 }
 
 function ofInstance({ name, coordinates }: PlannedStage): { readonly coordinates?: Coordinates } {

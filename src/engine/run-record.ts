@@ -7,10 +7,13 @@ import type { SerializedError } from '../core/errors.js';
 import type { JsonObject } from '../core/json.js';
 import type { Coordinates } from './coordinates.js';
 import type { StageWord } from './events.js';
-import type { GitState, Hardware } from './machine.js';
+import type { GitState } from './git-state.js';
+import type { Hardware } from './machine.js';
+import type { StageReason } from './reasons.js';
 import type { StageKey } from './record.js';
 import type { RunRequest } from './run-request.js';
 import type { SourceFile } from './source-files.js';
+import type { RunCommand } from './run-command.js';
 import type { Owner } from './store/owner.js';
 import type { Store } from './store/store.js';
 
@@ -39,6 +42,10 @@ export interface StageOutcome {
   readonly word?: StageWord;
   /** why it ran, was skipped, or what blocked it */
   readonly reason?: string;
+  /** of a stage that was started: the same with codes and exact places */
+  readonly reasons?: readonly StageReason[];
+  /** of a type that draws random numbers: the pipeline's or the stage's own */
+  readonly seed?: number;
   readonly key?: StageKey;
   readonly durationMs?: number;
   readonly metrics: Readonly<Record<string, number>>;
@@ -53,7 +60,7 @@ export interface RunRecord {
   readonly description?: string;
   /** absolute path of the pipeline file */
   readonly file: string;
-  /** digest of its text */
+  /** digest of its text; the text is in the run's folder: see run-sources.ts */
   readonly source: Digest;
   /** every text that the plan was made from; absent in records of versions that knew one file only */
   readonly sources?: readonly SourceFile[];
@@ -62,6 +69,8 @@ export interface RunRecord {
   readonly params: JsonObject;
   readonly env: Readonly<Record<string, string | null>>;
   readonly cacheMode: Store['mode'];
+  /** how it was called */
+  readonly command?: RunCommand;
   readonly outcome: RunOutcome;
   readonly startedAt: string;
   readonly durationMs: number;

@@ -11,6 +11,7 @@ import { inputDigests } from './find-key.js';
 import { keyMaterial } from './key-material.js';
 import { stageKey } from './key.js';
 import type { Plan, PlannedStage } from './plan.js';
+import type { StageReason } from './reasons.js';
 import type { KeyMaterial, StageKey } from './record.js';
 import type { FinalStage } from './run-state.js';
 import { listExternals } from './stage-externals.js';
@@ -29,6 +30,8 @@ export interface StageStatus {
   readonly material?: KeyMaterial;
   /** few words */
   readonly why: string;
+  /** the same with codes and exact places; absent where nothing is known to have changed */
+  readonly reasons?: readonly StageReason[];
   /** stages before it that will or may run: with them its inputs may change */
   readonly after?: readonly string[];
 }
@@ -43,7 +46,7 @@ export interface StatusOptions {
 /** In the order of the plan. Errors: those of the stage types' lists of externals, E_EXTERNAL_MISSING, E_STORE_IO. */
 export async function planStatus(plan: Plan, options: StatusOptions): Promise<StageStatus[]> {
   const digests = await ExternalDigests.open(options.store.directory);
-  const past = new Past(plan.file, options.store);
+  const past = new Past(plan.file, options.store, plan.env);
   const hits = new Map<string, FinalStage>();
   const statuses: StageStatus[] = [];
   const blocked = new Set<string>();
@@ -78,7 +81,10 @@ async function statusOf(stage: PlannedStage, hits: Map<string, FinalStage>, dige
   const material = keyMaterial(stage, { inputs: inputDigests({ stage, producers }), externals: contents }, registry);
   const key = stageKey(material);
   const record = await store.lookup(key);
-  if (record === undefined) return { stage: name, answer: 'run', key, material, why: (await past.why(name, key, material)).text };
+  if (record === undefined) {
+    const { text, reasons } = await past.why(name, key, material);
+    return { stage: name, answer: 'run', key, material, why: text, reasons };
+  }
   hits.set(name, { stage, key, outputs: record.outputs });
   return { stage: name, answer: 'hit', key, material, why: '' };
 }

@@ -4,7 +4,9 @@
  */
 import { diffMaterial, type Change } from './diff-material.js';
 import type { KeyMaterial, StageKey, StageRecord } from './record.js';
-import { readMaterials, runIds, tryRun } from './run-history.js';
+import { PastMaterials, RUNS_SEARCHED } from './past-materials.js';
+import { throughEnvironment, type Environment, type ReasonCode, type StageReason } from './reasons.js';
+import { runIds, tryRun } from './run-history.js';
 import type { StageOutcome } from './run-record.js';
 import { nodeFs, readWhole } from './store/fs-port.js';
 import { layoutOf } from './store/layout.js';
@@ -12,14 +14,15 @@ import { decodeRecord } from './store/record-file.js';
 import type { Store } from './store/store.js';
 import { placesOf } from './store/walk.js';
 
-/** Older runs are not searched: what they had is either a record in the store or of no interest any more. */
-const RUNS_SEARCHED = 100;
-const FAILED = 'it failed last time';
+const FAILED: StageReason = { code: 'failed-before', text: 'it failed last time' };
+const NEVER: StageReason = { code: 'first-run', text: 'never run' };
 
 export interface Reason {
   /** few words: `params.steps 64 → 128`, `never run`, `its record is gone` */
   readonly text: string;
   readonly changes: readonly Change[];
+  /** the same with codes, and with the reasons that are no change */
+  readonly reasons: readonly StageReason[];
   /** what it was compared with; null if there is nothing of this type */
   readonly against: { readonly key: StageKey; readonly run?: string } | null;
 }
@@ -31,6 +34,7 @@ interface Last {
 
 interface PastRun {
   readonly id: string;
+  readonly env: Environment;
   readonly stages: ReadonlyMap<string, StageOutcome>;
 }
 
@@ -38,38 +42,47 @@ interface PastRun {
 export class Past {
   readonly #file: string;
   readonly #store: Store;
+  readonly #env: Environment;
   /** stages of the runs of this file by name, newest run first; read as far as somebody has asked */
   readonly #read: PastRun[] = [];
   #unread: string[] | undefined;
-  /** from the runs that were searched so far, newest first: a key has one material, whichever run wrote it down */
-  readonly #materials = new Map<StageKey, KeyMaterial>();
-  #unsearched: string[] | undefined;
+  readonly #materials: PastMaterials;
+  /** keys whose records were found damaged since */
+  readonly #damaged = new Set<string>();
 
-  constructor(file: string, store: Store) {
+  /** `env`: the variables that the plan has read */
+  constructor(file: string, store: Store, env: Environment = {}) {
     this.#file = file;
     this.#store = store;
+    this.#env = env;
+    this.#materials = new PastMaterials(store);
+    store.onEvent(({ what, id }) => what === 'record' && this.#damaged.add(id));
   }
 
   /** Cheap: looks at the runs of this pipeline file only. */
   async why(stage: string, key: StageKey, material: KeyMaterial): Promise<Reason> {
     const { made, failed } = this.#last(stage, key);
     const reason = made === undefined ? undefined : await this.#since(made, key, material);
-    if (failed === undefined) return reason ?? { text: 'never run', changes: [], against: null };
-    if (reason === undefined) return { text: FAILED, changes: [], against: failed };
-    return { ...reason, text: `${FAILED}; ${reason.text}` };
+    if (failed === undefined) return reason ?? { text: NEVER.text, changes: [], reasons: [NEVER], against: null };
+    if (reason === undefined) return { text: FAILED.text, changes: [], reasons: [FAILED], against: failed };
+    return { ...reason, text: `${FAILED.text}; ${reason.text}`, reasons: [FAILED, ...reason.reasons] };
   }
 
   async #since(against: Last, key: StageKey, material: KeyMaterial): Promise<Reason> {
-    if (against.key === key) return reasonOf([], against);
-    const before = await this.#materialOf(against.key);
-    if (before === undefined) return { text: 'changed since the last run, whose key material is gone', changes: [], against };
-    return reasonOf(diffMaterial(before, material), against);
+    if (against.key === key) return reasonOf([], against, this.#damaged.has(key));
+    const before = await this.#materials.of(against.key);
+    if (before === undefined) {
+      const text = 'changed since the last run, whose key material is gone';
+      return { text, changes: [], reasons: [{ code: 'evicted', text }], against };
+    }
+    const was = this.#read.find(({ id }) => id === against.run)?.env ?? {};
+    return reasonOf(throughEnvironment(diffMaterial(before, material), was, this.#env), against);
   }
 
   /** The material that the stage had last. */
   async lastMaterial(stage: string): Promise<{ readonly material: KeyMaterial; readonly against: NonNullable<Reason['against']> } | undefined> {
     const { made } = this.#last(stage);
-    const material = made === undefined ? undefined : await this.#materialOf(made.key);
+    const material = made === undefined ? undefined : await this.#materials.of(made.key);
     return made === undefined || material === undefined ? undefined : { material, against: made };
   }
 
@@ -83,9 +96,9 @@ export class Past {
         if (closer) best = { key: record.key, changes };
       }
     }
-    if (best === undefined) return { text: 'never run', changes: [], against: null };
+    if (best === undefined) return { text: NEVER.text, changes: [], reasons: [NEVER], against: null };
     const reason = reasonOf(best.changes, { key: best.key });
-    return { ...reason, text: `never run; nearest record: ${reason.text}` };
+    return { ...reason, text: `${NEVER.text}; nearest record: ${reason.text}`, reasons: [NEVER, ...best.changes] };
   }
 
   /**
@@ -112,30 +125,27 @@ export class Past {
     for (let id = this.#unread.pop(); id !== undefined; id = this.#unread.pop()) {
       const record = tryRun(this.#store.directory, id);
       if (record?.file !== this.#file) continue;
-      const run = { id, stages: new Map(record.stages.map((outcome) => [outcome.name, outcome])) };
+      const run = { id, env: record.env, stages: new Map(record.stages.map((outcome) => [outcome.name, outcome])) };
       this.#read.push(run);
       return run;
     }
     return undefined;
   }
-
-  async #materialOf(key: StageKey): Promise<KeyMaterial | undefined> {
-    const record = await this.#store.lookup(key);
-    if (record !== undefined) return record.material;
-    this.#unsearched ??= runIds(this.#store.directory).slice(0, RUNS_SEARCHED).reverse();
-    while (!this.#materials.has(key)) {
-      const id = this.#unsearched.pop();
-      if (id === undefined) break;
-      for (const line of readMaterials(this.#store.directory, id)) this.#materials.set(line.key, line.material);
-    }
-    return this.#materials.get(key);
-  }
 }
 
-function reasonOf(changes: readonly Change[], against: Reason['against']): Reason {
+/** A reason that nothing has to be compared for. */
+export function because(code: ReasonCode, text: string): Pick<Reason, 'text' | 'reasons'> {
+  return { text, reasons: [{ code, text }] };
+}
+
+/** Without a change the key is the old one, and only its record is missing. */
+function reasonOf(changes: readonly Change[], against: NonNullable<Reason['against']>, damaged = false): Reason {
   const [first, ...more] = changes;
-  const text = first === undefined ? 'its record is gone' : more.length === 0 ? first.text : `${first.text} and ${more.length} more`;
-  return { text, changes, against };
+  if (first === undefined) {
+    const lost: StageReason = damaged ? { code: 'damaged', text: 'its record was damaged' } : { code: 'evicted', text: 'its record is gone' };
+    return { text: lost.text, changes, reasons: [lost], against };
+  }
+  return { text: more.length === 0 ? first.text : `${first.text} and ${more.length} more`, changes, reasons: changes, against };
 }
 
 async function* recordsOfType(directory: string, type: string): AsyncGenerator<StageRecord> {

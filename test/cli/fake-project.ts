@@ -36,6 +36,9 @@ export interface Result {
 export interface RunSettings {
   readonly env?: NodeJS.ProcessEnv;
   readonly signal?: AbortSignal;
+  /** each line of stdout, and each text on stderr, as it comes */
+  readonly onLine?: (line: string) => void;
+  readonly onError?: (text: string) => void;
 }
 
 export class FakeProject {
@@ -61,8 +64,18 @@ export class FakeProject {
     let [stdout, stderr] = ['', ''];
     const definitions = this.#definitions();
     const code = await main(args, {
-      stdout: { write: (text) => (stdout += text) },
-      stderr: { write: (text) => (stderr += text) },
+      stdout: {
+        write: (text) => {
+          stdout += text;
+          for (const line of text.trimEnd().split('\n')) settings.onLine?.(line);
+        },
+      },
+      stderr: {
+        write: (text) => {
+          stderr += text;
+          settings.onError?.(text);
+        },
+      },
       env: settings.env ?? {},
       cwd: this.folder,
       ...(settings.signal === undefined ? {} : { signal: settings.signal }),
@@ -82,7 +95,7 @@ export class FakeProject {
   normalise(text: string): string {
     return text
       .replaceAll(this.folder, '<project>')
-      .replace(/\d{8}-\d{6}-[0-9a-f]{4}/g, '<run>')
+      .replace(/[a-z]+-[a-z]+-[0-9a-f]{2,} \(\d{8}-\d{6}-[0-9a-f]{4}\)|\d{8}-\d{6}-[0-9a-f]{4}/g, '<run>')
       .replace(/\b[0-9a-f]{64}\b/g, '<digest>')
       .replace(/\b[0-9a-f]{8}\b/g, '<key>')
       .replace(/\b\d+(?:\.\d)? s\b/g, '<time>');

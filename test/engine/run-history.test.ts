@@ -47,7 +47,7 @@ describe('run records', () => {
     expect(listRuns(rig.storeDirectory).map(({ id }) => id)).toEqual([second, first]);
     expect(listRuns(rig.storeDirectory, 1).map(({ id }) => id)).toEqual([second]);
     expect(() => readRun(rig.storeDirectory, '2')).toThrow(expect.objectContaining({ code: 'E_UNKNOWN_RUN' }));
-    expect(() => readRun(rig.storeDirectory, 'x')).toThrow('"x" is not the beginning of the id of one run');
+    expect(() => readRun(rig.storeDirectory, 'x')).toThrow('"x" means no run');
     expect(listRuns(join(rig.folder, 'nowhere'))).toEqual([]);
   });
 

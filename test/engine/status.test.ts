@@ -72,8 +72,8 @@ describe('explain', () => {
     const explanation = await explain(rig, 'b', ['stages.b.params.pad=2', 'stages.b.params.chunks=[p]']);
     expect(explanation).toMatchObject({ answer: 'run', against: { run: summary.id, key: summary.record.stages[1]?.key } });
     expect(explanation.changes).toEqual([
-      { code: 'params', path: 'params.chunks', before: [], after: ['p'], text: 'params.chunks [] → ["p"]' },
-      { code: 'params', path: 'params.pad', before: 1, after: 2, text: 'params.pad 1 → 2' },
+      { code: 'param', path: 'params.chunks', before: [], after: ['p'], text: 'params.chunks [] → ["p"]' },
+      { code: 'param', path: 'params.pad', before: 1, after: 2, text: 'params.pad 1 → 2' },
     ]);
   });
 

@@ -1,50 +1,56 @@
-/** `pipeline doctor`: tries, by doing it, what pipeline needs of this machine. Each check says what to do if it fails. */
+/** `pipeline doctor`: tries, by doing it, what pipeline needs of this machine. What is not as it should be says what to do; exit code 6 if something needed is missing. */
 import { arch, cpus, platform, release } from 'node:os';
-import { openStore } from '../../engine/store/file-store.js';
-import { GraphBuilder } from '../../graph/builder.js';
-import { encodeModel } from '../../graph/encode.js';
-import { createOnnxRuntimeService } from '../../runtime/onnxruntime-service.js';
+import { failed, works, type Check, type CheckStatus } from '../doctor/check.js';
+import { nodeCheck } from '../doctor/node-check.js';
+import { storeChecks } from '../doctor/store-checks.js';
 import { EXIT } from '../exit-codes.js';
 import type { Invocation } from '../invocation.js';
 import { availableCpus, availableMemoryMb, installedVersions } from '../machine-limits.js';
 import { projectPaths } from '../project-paths.js';
 import { compositionOf } from '../registry.js';
-import { textTable } from '../render/text-table.js';
+import { longest, textTable } from '../render/text-table.js';
+import { printable } from '../terminal.js';
 
-interface Check {
-  readonly name: string;
-  readonly ok: boolean;
-  readonly detail: string;
-}
+const WORDS: Readonly<Record<CheckStatus, string>> = { works: 'works', warning: 'warning', failed: 'does not work' };
 
 export async function handle(invocation: Invocation): Promise<number> {
   const { io, options, out } = invocation;
   const { store } = projectPaths(invocation);
   const checks = [
-    await check('stage types', () => Promise.resolve(`${compositionOf(io).registry.manifests.size} known`)),
-    await check('tensor service', tryTensors),
-    await check('cache', () => tryStore(store)),
+    nodeCheck(process.versions.node, new Date()),
+    await attempt('stage types', 'run: npm run build', () => Promise.resolve(`${compositionOf(io).registry.manifests.size} known`)),
+    await attempt('tensor service', 'install the packages again: npm ci', tryTensors),
+    ...(await storeChecks(store)),
   ];
+  const software = installedVersions();
   const machine = { node: process.versions.node, system: `${platform()} ${release()} ${arch()}`, processor: cpus()[0]?.model.trim() ?? 'unknown', cores: String(availableCpus()), memory: `${availableMemoryMb()} MB` };
-  const failed = checks.some(({ ok }) => !ok);
-  if (options.json) io.stdout.write(`${JSON.stringify({ schema: 'pipeline.doctor.v1', machine, software: installedVersions(), checks })}\n`);
-  else {
-    io.stdout.write(`${textTable(['', ''], [...Object.entries(machine), ...Object.entries(installedVersions())].map((row) => [...row])).trimStart()}\n\n`);
-    for (const { name, ok, detail } of checks) io.stdout.write(`${ok ? out.green(out.symbol('ran')) : out.red(out.symbol('failed'))} ${name}  ${ok ? 'works' : 'does not work'}  ${detail}\n`);
+  const isFine = checks.every(({ status }) => status !== 'failed');
+  if (options.json) {
+    io.stdout.write(`${JSON.stringify({ schema: 'pipeline.doctor.v1', ok: isFine, machine, software, checks: checks.map((check) => ({ ...check, ok: check.status !== 'failed' })) })}\n`);
+    return isFine ? EXIT.ok : EXIT.environment;
   }
-  return failed ? EXIT.environment : EXIT.ok;
+  const shown = options.quiet ? checks.filter(({ status }) => status !== 'works') : checks;
+  if (!options.quiet) io.stdout.write(`${textTable(['', ''], [...Object.entries(machine), ...Object.entries(software)].map((row) => [...row])).trimStart()}\n\n`);
+  const [nameWidth, wordWidth] = [longest(shown.map(({ name }) => name)), longest(shown.map(({ status }) => WORDS[status]))];
+  const marks: Readonly<Record<CheckStatus, string>> = { works: out.green(out.symbol('ran')), warning: out.yellow(out.symbol('warning')), failed: out.red(out.symbol('failed')) };
+  for (const { name, status, detail, hint } of shown) {
+    io.stdout.write(`${marks[status]} ${name.padEnd(nameWidth)}  ${WORDS[status].padEnd(wordWidth)}  ${printable(detail)}\n`);
+    if (hint !== undefined) io.stdout.write(`${' '.repeat(nameWidth + wordWidth + 6)}${out.arrow} ${printable(hint)}\n`);
+  }
+  return isFine ? EXIT.ok : EXIT.environment;
 }
 
-async function check(name: string, attempt: () => Promise<string>): Promise<Check> {
+async function attempt(name: string, hint: string, work: () => Promise<string>): Promise<Check> {
   try {
-    return { name, ok: true, detail: await attempt() };
+    return works(name, await work());
   } catch (error) {
-    return { name, ok: false, detail: error instanceof Error ? error.message : String(error) };
+    return failed(name, error instanceof Error ? error.message : String(error), hint);
   }
 }
 
 /** Compiles and runs a model of one node. */
 async function tryTensors(): Promise<string> {
+  const [{ GraphBuilder }, { encodeModel }, { createOnnxRuntimeService }] = await Promise.all([import('../../graph/builder.js'), import('../../graph/encode.js'), import('../../runtime/onnxruntime-service.js')]);
   const builder = new GraphBuilder();
   const x = builder.input('x', 'float32', [2]);
   builder.output('y', builder.op('Add', [x, x]));
@@ -55,15 +61,5 @@ async function tryTensors(): Promise<string> {
     return `${service.identity()}, 1 + 1 = ${y?.data[0] ?? '?'}`;
   } finally {
     await service.dispose();
-  }
-}
-
-async function tryStore(directory: string): Promise<string> {
-  const store = await openStore(directory, { mode: 'read-write' });
-  try {
-    await store.discardStaging(await store.createStaging('doctor'));
-    return `can be written: ${directory}`;
-  } finally {
-    await store.close();
   }
 }

@@ -7,6 +7,7 @@ import { projectPaths } from '../project-paths.js';
 import { compositionOf } from '../registry.js';
 import { withReadingStore } from '../reading-store.js';
 import { shortKey } from '../render/stage-line.js';
+import { runLabeller } from '../run-label.js';
 import { printable } from '../terminal.js';
 
 const SENTENCES = {
@@ -26,7 +27,7 @@ export async function handle(invocation: Invocation): Promise<number> {
   const { registry } = compositionOf(io);
   const explanation = await withReadingStore(projectPaths(invocation, file).store, (store) => explainStage(plan, stage, { registry, store }));
   if (options.json) {
-    io.stdout.write(`${JSON.stringify({ schema: 'pipeline.explain.v1', pipeline: plan.name, file: plan.file, ...explanation })}\n`);
+    io.stdout.write(`${JSON.stringify({ schema: 'pipeline.explain.v1', pipeline: plan.name, file: plan.file, ...explanation, reasons: explanation.reasons ?? [] })}\n`);
     return 0;
   }
   const { answer, key, why, changes, against, undecided } = explanation;
@@ -35,7 +36,7 @@ export async function handle(invocation: Invocation): Promise<number> {
   for (const { text } of changes) lines.push(`  ${printable(text)}`);
   if (undecided.length > 0) lines.push(`  inputs from ${namesInShort(undecided).replaceAll('"', '')}: known when ${undecided.length === 1 ? 'it has' : 'they have'} run or been restored`);
   if (key !== undefined) lines.push(out.dim(`  key ${shortKey(key)}`));
-  if (against !== null) lines.push(out.dim(`  compared with ${shortKey(against.key)}${against.run === undefined ? ', the nearest record of its type' : ` of run ${against.run}`}`));
+  if (against !== null) lines.push(out.dim(`  compared with ${shortKey(against.key)}${against.run === undefined ? ', the nearest record of its type' : ` of run ${runLabeller(projectPaths(invocation, file).store)(against.run)}`}`));
   io.stdout.write(`${lines.join('\n')}\n`);
   return 0;
 }

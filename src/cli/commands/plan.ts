@@ -19,9 +19,9 @@ export async function handle(invocation: Invocation): Promise<number> {
   const statuses = await withReadingStore(projectPaths(invocation, file).store, (store) => planStatus(plan, { registry, store }));
   if (options.json) {
     const planned = new Map(plan.stages.map((stage) => [stage.name, stage]));
-    const stages = statuses.map(({ stage, answer, key, why }) => {
+    const stages = statuses.map(({ stage, answer, key, why, reasons = [] }) => {
       const coordinates = baseName(stage) === stage ? undefined : planned.get(stage)?.coordinates;
-      return { stage, ...(coordinates === undefined ? {} : { coordinates }), type: planned.get(stage)?.manifest.type, answer, key: key ?? null, why };
+      return { stage, ...(coordinates === undefined ? {} : { coordinates }), type: planned.get(stage)?.manifest.type, answer, key: key ?? null, why, reasons };
     });
     io.stdout.write(`${JSON.stringify({ schema: 'pipeline.plan.v1', pipeline: plan.name, file: plan.file, stages })}\n`);
     return 0;

@@ -15,6 +15,7 @@ import { renderReport } from '../../report/html.js';
 import { checkedPlan } from '../checked-plan.js';
 import { shortPath } from '../error-output.js';
 import { EXIT } from '../exit-codes.js';
+import { failedLogLines } from '../failed-log.js';
 import { interruption } from '../interruption.js';
 import type { Invocation } from '../invocation.js';
 import { availableCpus, availableMemoryMb, installedVersions } from '../machine-limits.js';
@@ -26,11 +27,13 @@ import { countsLine } from '../render/stage-line.js';
 import { ALL_STAGES, resumeCommand } from '../resume-command.js';
 import { rendererFor } from '../run-renderer.js';
 import type { FinishedPoint, PointToRun } from '../run-sweep.js';
+import { commandOf } from '../run-command.js';
+import { runTags } from '../run-tags.js';
 
 export async function handle(invocation: Invocation): Promise<number> {
   if (!isSweep(invocation.options.set)) return (await runOnce(invocation)).exitCode;
   const { runSweep } = await import('../run-sweep.js');
-  return runSweep(invocation, (point) => runOnce({ ...invocation, options: { ...invocation.options, set: point.set } }, point));
+  return runSweep(invocation, (point) => runOnce({ ...invocation, options: { ...invocation.options, set: point.set, raw: { ...invocation.options.raw, set: point.set } } }, point));
 }
 
 /** `point`: of a sweep. */
@@ -46,6 +49,7 @@ async function runOnce(invocation: Invocation, point?: PointToRun): Promise<Fini
   const paths = projectPaths(invocation, file);
   const { registry, workerEntry } = compositionOf(io);
   const store = await openStore(paths.store, { mode: options.cacheMode });
+  const tags = runTags(invocation, store);
   const pool = createWorkerPool({ workerEntry, env: { ...io.env } });
   try {
     const renderer = await rendererFor(invocation);
@@ -68,12 +72,17 @@ async function runOnce(invocation: Invocation, point?: PointToRun): Promise<Fini
         ...(mayRun === undefined ? {} : { mayRun }),
         ...(request === undefined ? {} : { request }),
         signal: stop.signal,
-        onEvent: (event) => renderer.onEvent(event),
+        onEvent: (event) => {
+          tags.onEvent(event);
+          renderer.onEvent(event);
+        },
         software: installedVersions(),
+        command: commandOf(invocation),
       });
     } finally {
       await renderer.close();
     }
+    await tags.kept();
     if (!options.json) printOutcome(summary, invocation, point === undefined);
     const results = await publishResults(plan, summary, store, paths.results, async () => renderReport(await reportModel(summary, store, io.cwd)));
     printResults(results, summary, invocation);
@@ -98,6 +107,7 @@ function printOutcome(summary: RunSummary, invocation: Invocation, alone: boolea
     if (error.code === 'E_CANCELLED') continue; // it was asked to stop: there is nothing to look up
     const log = summary.folder === undefined ? '' : `  log: ${shortPath(join(summary.folder, logOf(stage)), io.cwd)}`;
     io.stderr.write(`${err.red(`${stage} failed`)}${log}\n`);
+    for (const line of failedLogLines(summary, stage, error.stack)) io.stderr.write(`${line}\n`);
     if (error.code !== 'BUG') io.stderr.write(`  more: pipeline help ${error.code}\n`);
   }
   const missing = summary.record.stages.filter(({ reason }) => reason === LEFT_OUT).map(({ name }) => name);

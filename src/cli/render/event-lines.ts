@@ -6,6 +6,7 @@ import { deserializeError } from '../../core/errors.js';
 import { unreachable } from '../../core/unreachable.js';
 import type { RunEvent, StageWord } from '../../engine/events.js';
 import { printable, type Style } from '../terminal.js';
+import { runLabel } from '../run-label.js';
 import { formatDuration } from './duration.js';
 import { MatrixProgress } from './matrix-progress.js';
 import { shortKey, stageLine } from './stage-line.js';
@@ -54,7 +55,7 @@ export class EventLines {
         this.#began = this.#options.now();
         this.#nameWidth = Math.min(WIDEST_NAME, longest(event.stages.map(({ name }) => name)));
         this.#matrices = new MatrixProgress(event.stages.map(({ name }) => name));
-        return quiet ? [] : [`${style.bold(event.pipeline)}  run ${event.run}  ${event.stages.length} ${event.stages.length === 1 ? 'stage' : 'stages'}`];
+        return quiet ? [] : [`${style.bold(event.pipeline)}  run ${event.name === undefined ? event.run : runLabel(event.run, event.name)}  ${event.stages.length} ${event.stages.length === 1 ? 'stage' : 'stages'}`];
       case 'stage.started':
         this.#keys.set(event.stage, event.key);
         this.#matrices.started(event.stage);

@@ -19,6 +19,7 @@ export const RUN_COMMANDS: readonly CommandSpec[] = [
       { flags: '--force [stages]', description: 'run again even if stored: --force for all stages, --force=dream,evaluate for some, --force=\'voxels[seed=1]\' for instances of a matrix' },
       CACHE_MODE,
       RESULTS,
+      { flags: '--tag <name>', description: 'give the run this tag (repeatable)', repeatable: true },
     ],
     examples: [
       ['pipeline run pipelines/face-rois.yaml', 'everything, only what changed'],

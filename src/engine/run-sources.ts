@@ -1,0 +1,54 @@
+/**
+ * The texts that a run's plan was made from, kept in the run's folder (`sources.json`), so that the pipeline can be read, compared and run again
+ * whatever becomes of the files. A text that was edited between planning and now is left out: what is kept is what the digest says.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { digestOf, isDigest, type Digest } from '../core/digest.js';
+import type { Plan } from './plan.js';
+import { runFolderOf } from './run-history.js';
+import { isPlainObject } from './store/plain.js';
+import { readPipelineText } from './yaml-guard.js';
+
+export const SOURCES_FILE = 'sources.json';
+
+export interface SourceText {
+  /** absolute, where it lay then */
+  readonly path: string;
+  readonly digest: Digest;
+  readonly text: string;
+}
+
+/** The pipeline file first, then what it is built on. */
+export function keepSources(folder: string, plan: Plan): void {
+  const { sources = [{ path: plan.file, digest: plan.source }] } = plan as { readonly sources?: readonly Omit<SourceText, 'text'>[] };
+  const texts = sources.flatMap(({ path, digest }) => {
+    const text = textOf(path);
+    return text === undefined || digestOf(text) !== digest ? [] : [{ path, digest, text }];
+  });
+  writeFileSync(join(folder, SOURCES_FILE), `${JSON.stringify({ format: 1, files: texts }, null, 1)}\n`);
+}
+
+/** Empty for a run that kept none, or whose copy is damaged. */
+export function readSources(storeDirectory: string, run: string): SourceText[] {
+  try {
+    const data: unknown = JSON.parse(readFileSync(join(runFolderOf(storeDirectory, run), SOURCES_FILE), 'utf8'));
+    return isPlainObject(data) && Array.isArray(data['files']) ? data['files'].filter(isSource) : [];
+  } catch {
+    return [];
+  }
+}
+
+function isSource(data: unknown): data is SourceText {
+  if (!isPlainObject(data)) return false;
+  const { path, digest, text } = data;
+  return typeof path === 'string' && typeof text === 'string' && typeof digest === 'string' && isDigest(digest) && digestOf(text) === digest;
+}
+
+function textOf(path: string): string | undefined {
+  try {
+    return readPipelineText(path);
+  } catch {
+    return undefined; // removed since: the record still holds its digest
+  }
+}
