@@ -102,7 +102,7 @@ function forced(plan: Plan, names: readonly string[], mayRun: (stage: string) =>
 /** `alone`: not a point of a sweep, which says itself how to go on. */
 function printOutcome(summary: RunSummary, invocation: Invocation, alone: boolean): void {
   const { io, options, out, err } = invocation;
-  io.stdout.write(`${out.bold(countsLine(summary.counts, summary.durationMs))}\n`);
+  io.stdout.write(`${out.bold(countsLine(summary.counts, summary.durationMs, summary.failures.filter(({ error }) => error.code === 'E_CANCELLED').length))}\n`);
   for (const { stage, error } of summary.failures) {
     if (error.code === 'E_CANCELLED') continue; // it was asked to stop: there is nothing to look up
     const log = summary.folder === undefined ? '' : `  log: ${shortPath(join(summary.folder, logOf(stage)), io.cwd)}`;

@@ -4,12 +4,12 @@
  */
 import { deserializeError } from '../../core/errors.js';
 import { unreachable } from '../../core/unreachable.js';
-import type { RunEvent, StageWord } from '../../engine/events.js';
+import type { RunEvent } from '../../engine/events.js';
 import { printable, type Style } from '../terminal.js';
 import { runLabel } from '../run-label.js';
 import { formatDuration } from './duration.js';
 import { MatrixProgress } from './matrix-progress.js';
-import { shortKey, stageLine } from './stage-line.js';
+import { shortKey, stageLine, type ShownWord } from './stage-line.js';
 import { longest } from './text-table.js';
 
 /** Names of instances can be long; behind a longer one the columns shift. */
@@ -75,6 +75,8 @@ export class EventLines {
         return [`${style.yellow(style.symbol('warning'))} ${event.stage.padEnd(this.#nameWidth)}  retrying  attempt ${event.attempt + 1} of ${event.of} in ${formatDuration(event.delayMs)}: ${event.error.code} ${printable(event.error.message)}`];
       case 'stage.failed': {
         const key = this.#keys.get(event.stage);
+        // it was asked to stop: there is no error to look at
+        if (event.error.code === 'E_CANCELLED') return [this.#line({ name: event.stage, word: 'cancelled', durationMs: event.durationMs, ...(key === undefined ? {} : { key }) }), ...this.#settled(event.stage, 'cancelled')];
         return [
           this.#line({ name: event.stage, word: 'failed', durationMs: event.durationMs, ...(key === undefined ? {} : { key }) }),
           ...this.#options.formatError(deserializeError(event.error)).split('\n').map((line) => `  ${line}`),
@@ -97,7 +99,7 @@ export class EventLines {
     return !this.#options.verbose && this.#matrices.has(stage);
   }
 
-  #settled(stage: string, word: StageWord): string[] {
+  #settled(stage: string, word: ShownWord): string[] {
     const { style, quiet } = this.#options;
     const summary = this.#matrices.settled(stage, word);
     if (summary === undefined || (quiet && !summary.failed)) return [];
