@@ -98,9 +98,8 @@ if (values.json !== undefined) writeFileSync(values.json, JSON.stringify({ tasks
 
 /** An engine that runs nothing is fast: what the last task of the changed chain wrote has to be the new text. */
 function checkLeaf({ name, side, folder }, round) {
-  const path = (side.output ?? outputOf)(dag.layers - 1, 7);
-  const text = readFileSync(join(folder, path), 'utf8');
-  if (!text.startsWith(changedText(round))) throw new Error(`${name} did not run the changed chain again: ${path} holds ${JSON.stringify(text.slice(0, 80))}`);
+  const text = side.changed?.(folder, dag) ?? readFileSync(join(folder, (side.output ?? outputOf)(dag.layers - 1, 7)), 'utf8');
+  if (!text.startsWith(changedText(round))) throw new Error(`${name} did not run the changed chain again: the last output holds ${JSON.stringify(text.slice(0, 80))}`);
 }
 
 async function firstLine([program, ...args]) {

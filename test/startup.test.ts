@@ -3,7 +3,7 @@
  * is checked, and the milliseconds are printed (not asserted: machines differ). Needs `npm run build`.
  */
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -78,7 +78,7 @@ describe('what a command loads', () => {
     for (const words of [['ru'], ['explain', 'p.yaml', ''], ['show', ''], ['schema', ''], ['run', 'p.yaml', '--set', '']]) {
       const { loaded } = traced('__complete', ...words);
       expect(packages(loaded)).toEqual([]);
-      expect(loaded.filter((name) => !name.startsWith('cli/'))).toEqual(['core/errors.js', 'engine/project.js']);
+      expect(loaded.filter((name) => !name.startsWith('cli/')).sort()).toEqual(['core/digest.js', 'core/errors.js', 'engine/project.js', 'engine/run-name.js', 'engine/run-words.js']);
       expect(loaded.filter((name) => name.startsWith('cli/commands/'))).toEqual([]);
     }
   });
@@ -94,6 +94,22 @@ describe('what a command loads', () => {
       expect(stageCode(loaded)).toEqual([]);
       expect(packages(loaded).filter((name) => HEAVY.includes(name))).toEqual([]);
       expect(loaded.filter((name) => /^(?:formats|graph|solvers|runtime|math|report)\//.test(name))).toEqual([]);
+    }
+  });
+
+  test('types of a module of the project: what did not change is neither bundled nor run again', () => {
+    mkdirSync(join(folder, 'own'));
+    writeFileSync(join(folder, 'own', 'package.json'), '{"type":"module"}');
+    writeFileSync(join(folder, 'own', 'm.ts'), "import { defineStage, Type } from 'pipeline-encoding/stage';\nexport default defineStage({ type: 'lab.x', version: 1, summary: 'x', params: Type.Object({}), inputs: {}, outputs: { x: { type: 'X', description: 'x' } }, async run({ outputs }) { outputs.x.write('x', 'x'); } });\n");
+    writeFileSync(join(folder, 'own', 'p.yaml'), 'name: own\nmodules: [./m.ts]\nstages:\n  x: { type: lab.x }\n  y: { type: command, inputs: { x: "${stages.x}" }, params: { argv: [cp, "{inputs.x}/x", "{outputs.y}/y"], outputs: { y: Y } } }\n');
+    const first = traced('run', 'own/p.yaml');
+    expect(first.stdout).toContain('2 ran');
+    expect(first.loaded).toContain('esbuild');
+    for (const command of ['plan', 'run']) {
+      const { loaded } = traced(command, 'own/p.yaml');
+      expect(packages(loaded).filter((name) => name === 'esbuild' || HEAVY.includes(name))).toEqual([]);
+      expect(loaded.filter((name) => /modules\/(?:bundle|ask|describe|load-bundle)/.test(name))).toEqual([]);
+      expect(stageCode(loaded).filter((name) => name !== 'stages/command/parameters.js')).toEqual([]);
     }
   });
 

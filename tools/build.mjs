@@ -26,7 +26,9 @@ writeFileSync(at('dist/stages/manifest.json'), `${JSON.stringify(manifests, null
 writeFileSync(at('dist/stages/validators.cjs'), (await load('dist/engine/validator-code.js')).validatorCode(manifests));
 
 writeIfChanged('schema/pipeline.schema.json', `${JSON.stringify((await load('dist/engine/published-schema.js')).publishedSchema(manifests), null, 2)}\n`);
-writeIfChanged('docs/stages.md', (await load('tools/stage-reference.mjs')).stageReference(manifests));
+writeIfChanged('schema/config.schema.json', `${JSON.stringify((await load('dist/engine/config/config-schema.js')).configSchema(), null, 2)}\n`);
+const { BUILT_IN_PAGE, referencePage } = await load('dist/engine/reference-page.js');
+writeIfChanged('docs/stages.md', referencePage(manifests, BUILT_IN_PAGE));
 
 const [{ COMMANDS, GLOBAL_OPTIONS }, { ENVIRONMENT }, { EXIT_CODE_TABLE }] = [await load('dist/cli/command-table.js'), await load('dist/cli/help-text.js'), await load('dist/cli/exit-codes.js')];
 writeIfChanged('docs/cli.md', (await load('tools/cli-reference.mjs')).cliReference({ commands: COMMANDS, globalOptions: GLOBAL_OPTIONS, environment: ENVIRONMENT, exitCodes: EXIT_CODE_TABLE }));

@@ -10,6 +10,8 @@ import { fileURLToPath } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const LOCK = join(root, 'stages.lock.json');
+/** what modules of users import: its version is STAGE_API */
+const AUTHOR = 'pipeline-encoding/stage';
 /** what else decides the bytes of every stage: how outputs are written, how its seed is made */
 const SHARED = ['src/engine/artifact-writer.ts', 'src/engine/key.ts', 'src/engine/canonical.ts', 'src/core/random.ts'];
 /** behind the service that a stage declares: the numbers come from there */
@@ -19,8 +21,10 @@ const IMPORT = /^\s*(?:import|export)\s+(?!type\b)(?:[^'";]*?\bfrom\s+)?['"]([^'
 /** type → {version, code} as the sources stand now */
 export function currentLock() {
   const registry = readFileSync(join(root, 'src/stages/index.ts'), 'utf8');
-  const types = [...registry.matchAll(/'?([a-z][a-z.]*)'?:\s*(?:\{\s*\.\.\.)?module\(\(\) => import\('(\.[^']+)'\)\)/g)];
+  const types = [...registry.matchAll(/'?([a-z][a-z0-9.-]*)'?:\s*(?:\{\s*\.\.\.)?module\(\(\) => import\('(\.[^']+)'\)\)/g)];
   const versions = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')).packages;
+  const api = Number(/STAGE_API = (\d+)/.exec(readFileSync(join(root, 'src/cli/own-modules.ts'), 'utf8'))?.[1]);
+  const author = [AUTHOR, { version: api, code: closureDigest([join(root, 'src/stages/author.ts')], versions) }];
   return Object.fromEntries(
     types
       .map(([, type, path]) => {
@@ -30,6 +34,7 @@ export function currentLock() {
         const services = Object.entries(SERVICES).flatMap(([name, file]) => (new RegExp(`needs: \\[[^\\]]*'${name}'`).test(text) ? [join(root, file)] : []));
         return [type, { version, code: closureDigest([entry, ...services], versions) }];
       })
+      .concat([author])
       .sort(([a], [b]) => (a < b ? -1 : 1)),
   );
 }

@@ -1,7 +1,7 @@
 /** Loads a pipeline file and prints everything that is wrong with it, in one go. Commands go on only with a plan. */
 import { resolve } from 'node:path';
 import type { Diagnostic } from '../engine/diagnostics.js';
-import { loadPlan, type LoadedPlan } from '../engine/load-plan.js';
+import { loadPlanWithModules, type LoadedPlan } from '../engine/modules/load-plan-with-modules.js';
 import { missingExternals } from '../engine/missing-externals.js';
 import type { Plan } from '../engine/plan.js';
 import { PipelineError } from '../core/errors.js';
@@ -11,6 +11,7 @@ import { chosenProfiles, paramsFiles } from './plan-request.js';
 import { EXIT } from './exit-codes.js';
 import { annotation, isGitHubActions, withoutCommands } from './github-annotation.js';
 import type { Invocation } from './invocation.js';
+import { moduleLoaderFor } from './own-modules.js';
 import { compositionOf } from './registry.js';
 import { wantsColor } from './terminal.js';
 
@@ -31,7 +32,7 @@ export async function checkedPlan(invocation: Invocation, file: string, set?: re
 export async function unprintedPlan(invocation: Invocation, file: string, set: readonly string[] = onePoint(invocation)): Promise<LoadedPlan> {
   const { io, options } = invocation;
   const { registry } = compositionOf(io);
-  return Promise.resolve(loadPlan(resolve(io.cwd, file), { registry, set, profiles: chosenProfiles(options), paramsFiles: paramsFiles(invocation), env: io.env }));
+  return loadPlanWithModules(resolve(io.cwd, file), { registry, set, profiles: chosenProfiles(options), paramsFiles: paramsFiles(invocation), env: io.env, loader: () => moduleLoaderFor(invocation, file) });
 }
 
 function onePoint({ options }: Invocation): readonly string[] {

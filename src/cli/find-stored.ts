@@ -15,7 +15,7 @@ export interface Stored {
 /** Undefined if nothing begins like that. E_USAGE if several do. */
 export async function findStored(directory: string, prefix: string): Promise<Stored | undefined> {
   if (!/^[0-9a-f]+$/.test(prefix) || prefix.length < SHORTEST) return undefined;
-  for (const shelf of ['records', 'memos', 'objects'] as const) {
+  for (const shelf of ['records', 'memos', 'evicted', 'objects'] as const) {
     const found: Stored[] = [];
     for await (const { id, path } of placesOf(nodeFs, layoutOf(directory), shelf)) if (id?.startsWith(prefix) === true) found.push({ shelf, id, path });
     if (found.length > 1) throw new PipelineError('E_USAGE', `"${prefix}" is the beginning of ${found.length} ${shelf}`, { facts: { expected: 'the beginning of one', found: found.slice(0, 5).map(({ id }) => id.slice(0, prefix.length + 4)).join(', ') }, hint: 'give more of it' });

@@ -9,6 +9,7 @@ const DESCRIPTION = 'Declarative, cached pipelines for neural encoding models of
 
 export const ENVIRONMENT: readonly (readonly [string, string])[] = [
   ['PIPELINE_CACHE_DIR', 'the store, when --cache-dir is not given'],
+  ['PIPELINE_REMOTE', 'off, read or read-write, when --remote is not given'],
   ['NO_COLOR', 'when not empty: no colour (--color goes before all of these)'],
   ['FORCE_COLOR', 'when set: colour also without a terminal; 0 or false: none'],
   ['CLICOLOR_FORCE', 'when not 0: colour also without a terminal'],

@@ -1,4 +1,5 @@
 /** One parsed call of a command: its arguments, its options with their types, and where to write. */
+import type { ProjectConfigs } from '../engine/config/read-config.js';
 import type { CliIo } from './io.js';
 import type { ColorChoice, Style } from './terminal.js';
 
@@ -35,6 +36,8 @@ export interface Invocation {
   readonly out: Style;
   /** style of text on stderr */
   readonly err: Style;
+  /** of the projects that the arguments lie in */
+  readonly configs: ProjectConfigs;
 }
 
 /** Resolves to the exit code. */

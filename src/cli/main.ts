@@ -38,8 +38,10 @@ export async function main(argv: readonly string[], io: CliIo): Promise<number> 
   try {
     const { parseArguments } = await import('./parse.js');
     const { command, args, options } = parseArguments(argv, io.env);
+    const { loadConfigs } = await import('./project-configs.js');
+    const configs = await loadConfigs(args, io.cwd);
     const { handle } = await command.load();
-    return await handle({ args, options, io, out: style, err: styleFor(errorColor, isUnicode(io.env)) });
+    return await handle({ args, options, io, out: style, err: styleFor(errorColor, isUnicode(io.env)), configs });
   } catch (error) {
     const { errorJson, errorText, exitCodeOf, moreHint } = await import('./error-output.js');
     if (flags.includes('--json')) io.stderr.write(`${errorJson(error, io.cwd)}\n`);

@@ -21,7 +21,7 @@ export function parseArguments(argv: readonly string[], env: NodeJS.ProcessEnv):
   if (command === undefined) throw unknownCommand(words);
   const parser = buildParser(command);
   // a bare --force means all stages; its value, if any, is attached, so that it never swallows the file name
-  const rest = withoutWords(argv, command.name.split(' ')).map((word) => (word === '--force' ? '--force=*' : word));
+  const rest = withoutWords(argv, command.name.split(' ')).map((word) => (word === '--force' || word === '--check-determinism' ? `${word}=*` : word));
   try {
     parser.parse(rest, { from: 'user' });
   } catch (error) {

@@ -5,7 +5,7 @@
  */
 import type { SourceSpan } from './source-span.js';
 
-/** Code → exit code of the command that ends with it (DESIGN: 1 stage failed, 2 usage, 3 pipeline invalid, 4 cache damaged, 6 environment, 70 bug). */
+/** Code → exit code of the command that ends with it (DESIGN: 1 stage failed, 2 usage, 3 pipeline invalid, 4 cache damaged, 5 not deterministic, 6 environment, 70 bug). */
 export const ERROR_CODES = {
   // usage
   E_USAGE: 2,
@@ -33,6 +33,7 @@ export const ERROR_CODES = {
   E_CYCLE: 3,
   E_MATRIX: 3,
   E_EXPRESSION: 3,
+  E_MODULE: 3,
   // outside files
   E_EXTERNAL_MISSING: 3,
   E_INPUT_CHANGED: 1,
@@ -46,12 +47,14 @@ export const ERROR_CODES = {
   E_RUNTIME: 1,
   // running
   E_STAGE_CRASHED: 1,
+  E_STAGE_THREW: 1,
+  E_COMMAND_FAILED: 1,
   E_OUTPUT_MISSING: 1,
   E_TIMEOUT: 1,
   E_CANCELLED: 130,
   E_NOT_CONVERGED: 1,
   E_LEAK: 1,
-  E_NOT_REPEATABLE: 3,
+  E_NOT_DETERMINISTIC: 5,
   // the store
   E_OBJECT_DAMAGED: 4,
   E_RECORD_DAMAGED: 4,
@@ -59,10 +62,13 @@ export const ERROR_CODES = {
   E_CACHE_DAMAGED: 4,
   E_STORE_IO: 6,
   E_NO_SPACE: 6,
+  E_SHARED_CACHE: 6,
   // the machine
   E_ENVIRONMENT: 6,
   E_SERVICE_MISSING: 6,
   E_REMOTE: 6,
+  // repeating a run
+  E_NOT_REPEATABLE: 3,
 } as const satisfies Record<string, number>;
 
 export type ErrorCode = keyof typeof ERROR_CODES;

@@ -3,6 +3,8 @@ import { PipelineError } from '../core/errors.js';
 
 const MAX_BYTES = 1024; // well under PATH_MAX with the folders before it
 const MAX_SEGMENT_BYTES = 240; // file systems allow 255; some room for a suffix
+/** Results are copied to wherever people work: these names cannot be files on Windows, whatever follows the first dot. */
+const RESERVED = /^(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)/i;
 
 /** Throws E_DATA for a name that could not be a file below any folder. */
 export function checkFileName(name: string): void {
@@ -25,6 +27,8 @@ function problemOf(name: string): string | undefined {
     if (segment === '') return 'an empty path segment';
     if (segment === '.' || segment === '..') return `a path segment "${segment}"`;
     if (Buffer.byteLength(segment) > MAX_SEGMENT_BYTES) return `a path segment of more than ${MAX_SEGMENT_BYTES} bytes`;
+    if (/[. ]$/.test(segment)) return 'a path segment that ends with a dot or a space';
+    if (RESERVED.test(segment)) return `a path segment "${segment}", which some systems take for a device`;
   }
   return undefined;
 }

@@ -2,6 +2,7 @@
  * Verifies every byte that a stage is about to read: objects by content (remembered by the store for this process), outside files by their
  * stamps. Says which producers have to run again; a changed outside file is an error, because nothing can make the old one again.
  */
+import { PipelineError } from '../core/errors.js';
 import type { Artifact } from './artifact.js';
 import { outsidePath } from './artifact-reader.js';
 import type { ExternalDigests } from './external-digests.js';
@@ -42,6 +43,20 @@ async function isWhole(artifact: Artifact, store: Store): Promise<boolean> {
     if ((await store.verifyObject(file.digest, file.size)) !== 'ok') whole = false; // go on: all damage of an artifact is found at once
   }
   return whole;
+}
+
+/**
+ * A program that is handed paths of objects can write into them whatever their mode says. Such an object is set aside by the look at it, and what the
+ * program made of it is not stored. An object with its old stamp is not read.
+ */
+export async function assertInputsIntact(stage: string, artifacts: readonly Artifact[], store: Store): Promise<void> {
+  for (const artifact of artifacts) {
+    if (await isWhole(artifact, store)) continue;
+    throw new PipelineError('E_INPUT_CHANGED', `"${stage}" wrote into its input (${artifact.type})`, {
+      facts: { expected: 'inputs that are only read', found: 'other bytes than before', artifact: artifact.digest },
+      hint: 'Let the program write into the folders of its outputs only; the damaged object was set aside and is made again by the next run.',
+    });
+  }
 }
 
 /** E_DATA for an outside file that no stage of this run has listed. */

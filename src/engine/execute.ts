@@ -3,6 +3,9 @@
  * (restored) or verify the bytes of its inputs and run it. Inputs enter the key by content, so a stage that ran again and gave the same
  * bytes changes nothing after it. Which stage ends first never changes a result.
  *
+ * A stage that another process is computing waits for it (store/claims.ts) with no cores in its hands, and then finds the record. What the store cannot
+ * take serves this run from a scratch folder.
+ *
  * A damaged object is found when it is about to be read: the stage that made it runs again within the same run.
  * Must not know a stage type, a service or how anything is shown.
  */
@@ -10,7 +13,8 @@ import { rm } from 'node:fs/promises';
 import { PipelineError, serializeError, type SerializedError } from '../core/errors.js';
 import type { Artifact } from './artifact.js';
 import { checkInputs } from './check-inputs.js';
-import type { RunEvent, RunEventListener, StageWord } from './events.js';
+import { compareOutputs } from './determinism.js';
+import type { ClaimHolder, Difference, RunEvent, RunEventListener, StageWord } from './events.js';
 import { ExternalDigests } from './external-digests.js';
 import { Gate } from './gate.js';
 import { servicesOf } from './key-material.js';
@@ -24,10 +28,12 @@ import { delayBefore, waitFor } from './retries.js';
 import type { RunRequest } from './run-request.js';
 import { LEFT_OUT } from './run-selection.js';
 import { RunJournal, type RunSummary } from './run-journal.js';
+import { performStage, type PerformedStage } from './perform-stage.js';
 import type { RunCommand } from './run-command.js';
-import { performStage } from './perform-stage.js';
 import { publishedFiles } from './published-files.js';
 import { holdRestricted, inputsOf, type FinalStage, type KeyedStage, type RunContents } from './run-state.js';
+import { isClaim, NO_CLAIM } from './store/claims.js';
+import { openStore } from './store/file-store.js';
 import { nodeFs } from './store/fs-port.js';
 import { withStoreErrors } from './store/io-errors.js';
 import { isStoredObject } from './store/record-file.js';
@@ -36,6 +42,8 @@ import { because, Past } from './why.js';
 
 /** Stages whose keys are sought at a time: a few overlap their waits for the disk, many would only hold files open. */
 const RESOLVING_AT_ONCE = 16;
+/** Inline stages that run at a time: they wait for nobody, but each holds files open. */
+const INLINE_AT_ONCE = 64;
 /** An object that is damaged again right after its stage ran again is a failing disk. */
 const MOST_REPAIRS = 2;
 
@@ -55,6 +63,8 @@ export interface ExecuteOptions {
   readonly force?: (stage: string) => boolean;
   /** false for a stage that may be restored and not run: what the store does not have is then blocked. Default: any may */
   readonly mayRun?: (stage: string) => boolean;
+  /** true for a stage that, if it would be restored, is run again beside that and compared; what is stored stands */
+  readonly checkDeterminism?: (stage: string) => boolean;
   readonly signal?: AbortSignal;
   readonly onEvent?: RunEventListener;
   /** versions for the record, e.g. of this program */
@@ -91,6 +101,10 @@ interface Node extends FinalStage {
   repairing: boolean;
   repairs: number;
   started: boolean;
+  /** in a row; what is tried again is not announced again */
+  failedAttempts: number;
+  /** it was run again and compared with what is stored */
+  compared: boolean;
 }
 
 class Execution {
@@ -109,8 +123,9 @@ class Execution {
   /** what ran and could not be recorded because of the store's mode: it serves this run alone */
   readonly #unstored = new Map<StageKey, StageRecord>();
   readonly #abort = new AbortController();
-  /** ends the waiting for a next attempt: nothing new may start */
-  readonly #halt = new AbortController();
+  /** aborted as soon as nothing new may start: for those that wait */
+  readonly #stopping = new AbortController();
+  readonly #inline = new Gate(INLINE_AT_ONCE);
   /** set once nothing new may start: what is to blame */
   #stoppedBy: string | undefined;
   #moving = 0;
@@ -172,11 +187,15 @@ class Execution {
     try {
       const keyed = await this.#gate.run(() => this.#keyOf(node));
       await this.#inTurn(keyed.key, async () => {
-        if (await this.#gate.run(() => this.#restore(node, keyed, began))) return;
-        if (this.#options.mayRun?.(node.stage.name) === false) return this.#leaveOut(node);
-        const { broken, stale } = await this.#gate.run(() => checkInputs(node, keyed, this.#contents, this.#options.store, this.#digests));
-        if (stale || broken.length > 0) await this.#repair(node, broken as readonly Node[]);
-        else await this.#perform(node, keyed);
+        for (;;) {
+          const toCompare = this.#isToCompare(node, keyed) ? await this.#options.store.lookup(keyed.key) : undefined;
+          if (toCompare === undefined && (await this.#gate.run(() => this.#restore(node, keyed, began)))) return;
+          if (this.#options.mayRun?.(node.stage.name) === false) return this.#leaveOut(node);
+          const { broken, stale } = await this.#gate.run(() => checkInputs(node, keyed, this.#contents, this.#options.store, this.#digests));
+          if (stale || broken.length > 0) return this.#repair(node, broken as readonly Node[]);
+          if (toCompare !== undefined) await this.#withResources(node, () => this.#compare(node, keyed, toCompare));
+          else if (await this.#perform(node, keyed).catch((error: unknown) => this.#tryAgain(node, error))) return;
+        }
       });
     } catch (error) {
       if (error instanceof Stopped || (this.#abort.signal.aborted && !node.started)) node.state = 'waiting'; // it will count as blocked
@@ -204,7 +223,7 @@ class Execution {
     const keyed = await findKey(node, registry, this.#digests, this.#contents, {
       signal: this.#abort.signal,
       onProgress: (done, total) => this.#journal.emit({ kind: 'stage.progress', stage: name, done, total, note: 'digesting outside files' }),
-      keep: async () => store.mode === 'read-write' && this.#digests.save(),
+      keep: async () => store.mode === 'read-write' && this.#digests.save().catch((error: unknown) => this.#journal.notSaved('digests', error)),
     });
     this.#journal.keyed(name, keyed);
     return keyed;
@@ -234,64 +253,146 @@ class Execution {
     return true;
   }
 
-  async #perform(node: Node, keyed: KeyedStage): Promise<void> {
-    const { stage } = node;
-    const inProcess = stage.manifest.runs === 'inline' && stage.manifest.needs.length === 0;
-    for (let attempt = 1; ; attempt += 1) {
-      // Inline work is cheap by its contract and shares the engine's thread anyway: it waits for nobody.
-      const release = inProcess ? () => undefined : await this.#ledger.acquire(node.priority, stage.resources);
-      try {
-        if (release === undefined) throw new Stopped(); // stopped while it waited: blocked in the end
-        this.#throwIfStopped();
-        await this.#performNow(node, keyed, inProcess, attempt);
-        return;
-      } catch (error) {
-        if (error instanceof Stopped || this.#abort.signal.aborted || this.#stoppedBy !== undefined) throw error;
-        const serialized = serializeError(error);
-        const delayMs = delayBefore(stage.retries, attempt, serialized);
-        if (delayMs === undefined) throw error;
-        this.#journal.retrying(stage.name, { kind: 'stage.retrying', stage: stage.name, attempt, of: (stage.retries?.times ?? 0) + 1, delayMs, error: serialized });
-        // what it holds is free for others while it waits
-        release?.();
-        if (!(await waitFor(delayMs, this.#halt.signal))) throw this.#abort.signal.aborted ? this.#abort.signal.reason : error;
-      } finally {
-        release?.();
+  /** False if it is worth looking again: another process has computed the key meanwhile, or has given up. */
+  async #perform(node: Node, keyed: KeyedStage): Promise<boolean> {
+    const { store, force } = this.#options;
+    const { key } = keyed;
+    const forced = force?.(node.stage.name) === true && !this.#ran.has(key);
+    let holder: ClaimHolder | undefined;
+    const done = await this.#withResources(node, async () => {
+      const answer = await store.claim(key, `run ${this.#journal.id}, stage ${node.stage.name}`);
+      if (!isClaim(answer) && !forced) {
+        holder = answer;
+        return false;
       }
+      const claim = isClaim(answer) ? answer : NO_CLAIM; // who forces a stage has no use for what another process makes
+      try {
+        // Between our look and our claim another process may have ended.
+        if (claim.held && !forced && !node.repairing && (await store.lookupHere(key)) !== undefined) return false;
+        this.#throwIfStopped();
+        await this.#performNow(node, keyed, forced);
+        return true;
+      } finally {
+        await claim.release();
+      }
+    });
+    if (holder === undefined) return done ?? true;
+    this.#journal.emit({ kind: 'stage.waiting', stage: node.stage.name, key, holder });
+    await store.awaitClaim(key, this.#stopping.signal);
+    node.repairing = false; // what the other process has just made is whole
+    return false;
+  }
+
+  /** False, after its delay, if the stage is to be tried again; what it held is free for others meanwhile. Throws the error of the last attempt. */
+  async #tryAgain(node: Node, error: unknown): Promise<false> {
+    if (error instanceof Stopped || this.#stoppedBy !== undefined) throw error;
+    const { name, retries } = node.stage;
+    node.failedAttempts += 1;
+    const serialized = serializeError(error);
+    const delayMs = delayBefore(retries, node.failedAttempts, serialized);
+    if (delayMs === undefined) throw error;
+    this.#journal.retrying(name, { kind: 'stage.retrying', stage: name, attempt: node.failedAttempts, of: (retries?.times ?? 0) + 1, delayMs, error: serialized });
+    if (await waitFor(delayMs, this.#stopping.signal)) return false;
+    throw this.#abort.signal.aborted ? this.#abort.signal.reason : error;
+  }
+
+  /** Undefined if nothing starts any more: the stage is blocked in the end. */
+  async #withResources<T>(node: Node, work: () => Promise<T>): Promise<T | undefined> {
+    // Inline work is cheap by its contract and shares the engine's thread anyway: it waits for no cores.
+    if (this.#isLight(node)) return this.#inline.run(work);
+    const release = await this.#ledger.acquire(node.priority, node.stage.resources);
+    if (release === undefined) throw new Stopped();
+    try {
+      this.#throwIfStopped();
+      return await work();
+    } finally {
+      release();
     }
   }
 
-  async #performNow(node: Node, keyed: KeyedStage, inProcess: boolean, attempt: number): Promise<void> {
-    const { registry, store, force } = this.#options;
-    const { name, manifest, resources } = node.stage;
-    if (attempt === 1) {
-      const why = node.repairing
-        ? because('damaged', 'one of its outputs was damaged')
-        : force?.(name) === true
-          ? because('forced', 'forced')
-          : await this.#past.why(name, keyed.key, keyed.material);
-      node.started = true;
-      this.#journal.started(node.stage, keyed, why.text, why.reasons);
-    }
+  #isLight({ stage: { manifest } }: Node): boolean {
+    return manifest.runs === 'inline' && manifest.needs.length === 0;
+  }
+
+  async #performNow(node: Node, keyed: KeyedStage, forced: boolean): Promise<void> {
+    const { store } = this.#options;
+    const { name } = node.stage;
+    const why = node.repairing
+      ? because('damaged', 'one of its outputs was damaged')
+      : forced
+        ? because('forced', 'forced')
+        : await this.#past.whyIfReadable(name, keyed.key, keyed.material);
+    node.started = true;
+    if (node.failedAttempts === 0) this.#journal.started(node.stage, keyed, why.text, why.reasons);
     const began = performance.now();
-    const granted = { ...resources, ...this.#ledger.grant(resources) };
-    const { record, checkpoint } = await performStage({ ...node, granted, services: servicesOf(manifest, registry) }, keyed, this.#contents, {
-      registry,
-      store,
-      digests: this.#digests,
-      pool: inProcess ? undefined : this.#options.pool,
-      signal: this.#abort.signal,
-      listener: this.#journal.listenerFor(name),
-      software: this.#journal.software,
-    });
-    const stored = await store.publish(record);
-    if (checkpoint !== undefined) await rm(checkpoint, { recursive: true, force: true });
+    const { record: made, checkpoint } = await this.#make(node, keyed, store);
+    const replaced = forced ? await store.lookup(keyed.key) : undefined;
+    let rival: StageRecord | undefined;
+    const stored = await store.publish(made, ...(forced ? [] : [(stands: StageRecord) => (rival = stands)]));
+    const record = rival ?? made; // others may have built on it already
+    await this.#noteDifference(node, made, replaced ?? rival, forced ? { cause: 'forced', stands: 'new' } : { cause: 'race', stands: 'stored' });
+    // The result stands; gc removes what cannot be removed now.
+    if (checkpoint !== undefined) await rm(checkpoint, { recursive: true, force: true }).catch(() => undefined);
     this.#ran.add(keyed.key);
-    if (!stored) this.#unstored.set(keyed.key, record);
+    if (!stored) {
+      this.#unstored.set(keyed.key, record);
+      this.#journal.unsavedStage(name);
+    }
     node.outputs = record.outputs;
     node.key = keyed.key;
     node.repairing = false;
+    node.failedAttempts = 0;
     this.#journal.made(name, record.outputs, record.metrics);
     this.#settle(node, 'ran', { kind: 'stage.ran', stage: name, key: keyed.key, durationMs: performance.now() - began, metrics: record.metrics, stored });
+  }
+
+  async #make(node: Node, keyed: KeyedStage, store: ExecuteOptions['store'], fresh?: true): Promise<PerformedStage> {
+    const { registry } = this.#options;
+    const { name, manifest, resources } = node.stage;
+    const granted = { ...resources, ...this.#ledger.grant(resources) };
+    return performStage({ ...node, granted, services: servicesOf(manifest, registry) }, keyed, this.#contents, {
+      registry,
+      store,
+      digests: this.#digests,
+      pool: this.#isLight(node) || manifest.runs === 'program' ? undefined : this.#options.pool,
+      signal: this.#abort.signal,
+      listener: this.#journal.listenerFor(name),
+      software: this.#journal.software,
+      ...(fresh === undefined ? {} : { fresh }),
+    });
+  }
+
+  /** Other bytes under the same key are evidence against the stage, however they were found. */
+  async #noteDifference({ stage }: Node, made: StageRecord, stored: StageRecord | undefined, how: Pick<Difference, 'cause' | 'stands'>): Promise<void> {
+    const files = stored === undefined ? [] : compareOutputs(stored.outputs, made.outputs);
+    if (files.length > 0) await this.#journal.differs(stage, made.key, { ...how, files });
+  }
+
+  #isToCompare(node: Node, { key }: KeyedStage): boolean {
+    const { checkDeterminism, force } = this.#options;
+    const { name } = node.stage;
+    return checkDeterminism?.(name) === true && !node.compared && !node.repairing && !this.#ran.has(key) && force?.(name) !== true;
+  }
+
+  /** Runs a stage whose result is stored again, in a folder of its own and with nothing that an earlier run kept, and compares. Nothing of it is kept. */
+  async #compare(node: Node, keyed: KeyedStage, stored: StageRecord): Promise<void> {
+    const { store } = this.#options;
+    node.started = true;
+    const why = because('compared', 'again, to compare with what is stored');
+    this.#journal.started(node.stage, keyed, why.text, why.reasons);
+    const scratch = await store.createStaging('compare');
+    try {
+      const beside = await openStore(store.directory, { mode: 'read', scratch });
+      try {
+        const { record } = await this.#make(node, keyed, beside, true);
+        await this.#noteDifference(node, record, stored, { cause: 'check', stands: 'stored' });
+      } finally {
+        await beside.close();
+      }
+    } finally {
+      await store.discardStaging(scratch);
+    }
+    node.compared = true;
   }
 
   /** The producers of damaged inputs run again; the stage waits for them like at the beginning. */
@@ -353,8 +454,8 @@ class Execution {
 
   #stop(by: string): void {
     this.#stoppedBy ??= by;
-    this.#halt.abort();
     this.#ledger.close();
+    this.#stopping.abort(new Stopped());
   }
 
   #throwIfStopped(): void {
@@ -378,7 +479,7 @@ function nodesOf(plan: Plan): Node[] {
     const depth = needed.reduce((deepest, producer) => Math.max(deepest, producer.depth + 1), 0);
     // What is furthest along is finished first, so that a sweep has a whole result early; ties in the order of the plan.
     const priority = index - depth * plan.stages.length;
-    const node: Node = { stage, priority, depth, producers, needed, waitsFor: 0, dependents: [], state: 'waiting', repairing: false, repairs: 0, started: false };
+    const node: Node = { stage, priority, depth, producers, needed, waitsFor: 0, dependents: [], state: 'waiting', repairing: false, repairs: 0, started: false, failedAttempts: 0, compared: false };
     for (const producer of needed) producer.dependents.push(node);
     byName.set(stage.name, node);
     return node;

@@ -20,7 +20,7 @@ export function keyMaterial(stage: PlannedStage, contents: Contents, registry: S
     format: 1,
     type: manifest.type,
     version: manifest.version,
-    code: null,
+    code: manifest.code?.digest ?? null,
     params: keyedParams(stage.params, manifest),
     inputs: contents.inputs,
     externals: contents.externals,

@@ -22,7 +22,7 @@ export class PastMaterials {
   }
 
   async of(key: StageKey): Promise<KeyMaterial | undefined> {
-    const record = this.#materials.has(key) ? undefined : await this.#store.lookup(key);
+    const record = this.#materials.has(key) ? undefined : ((await this.#store.lookup(key)) ?? (await this.#store.lookupEvicted(key)));
     if (record !== undefined) return record.material;
     this.#unsearched ??= runIds(this.#store.directory).slice(0, RUNS_SEARCHED).reverse();
     while (!this.#materials.has(key)) {

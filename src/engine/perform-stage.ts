@@ -8,7 +8,7 @@ import { hostname } from 'node:os';
 import { PipelineError } from '../core/errors.js';
 import type { Artifact } from './artifact.js';
 import { sealArtifact } from './artifact-seal.js';
-import { outsideFiles } from './check-inputs.js';
+import { assertInputsIntact, outsideFiles } from './check-inputs.js';
 import { Checkpoint } from './checkpoint.js';
 import type { ExternalDigests } from './external-digests.js';
 import { stageSeed } from './key.js';
@@ -16,12 +16,13 @@ import type { PlannedStage } from './plan.js';
 import type { WorkerPool } from './pool.js';
 import type { StageRecord } from './record.js';
 import { artifactsOf, holdRestricted, inputsOf, type KeyedStage, type RunContents, type StageInput, type StageWithProducers } from './run-state.js';
-import { runStage } from './run-stage.js';
+import { runOwnStage } from './modules/run-own-stage.js';
+import { runStage, WRITING_OUTPUTS } from './run-stage.js';
 import type { StageRegistry, StageResources } from './stage.js';
 import { areUnchanged, assertUnchanged } from './stage-externals.js';
 import type { Store } from './store/store.js';
 import type { JobListener } from './worker-process.js';
-import type { StageJob, StageResult } from './worker-protocol.js';
+import type { StageJob, StageResult, StageSignal } from './worker-protocol.js';
 
 export interface PerformOptions {
   readonly registry: StageRegistry;
@@ -32,6 +33,13 @@ export interface PerformOptions {
   readonly signal: AbortSignal;
   readonly listener: JobListener;
   readonly software: Readonly<Record<string, string>>;
+  /** see StageJob */
+  readonly fresh?: true;
+}
+
+interface Place {
+  /** where its outputs are made: not in the store's folder, whose disk does not take them */
+  readonly elsewhere: boolean;
 }
 
 export interface StageToPerform extends StageWithProducers {
@@ -47,19 +55,32 @@ export interface PerformedStage {
 
 /** Errors: what the stage throws, E_STAGE_CRASHED, E_TIMEOUT, E_CANCELLED, E_OUTPUT_MISSING, E_INPUT_CHANGED, errors of the store. */
 export async function performStage(node: StageToPerform, keyed: KeyedStage, contents: RunContents, options: PerformOptions): Promise<PerformedStage> {
+  try {
+    return await attempt(node, keyed, contents, options, { elsewhere: false });
+  } catch (error) {
+    if (options.store.mode !== 'read-write' || !(error instanceof PipelineError) || error.facts['action'] !== WRITING_OUTPUTS) throw error;
+    // The stage is not to blame, and what it does may still be wanted: once more where there may be room, for this run alone.
+    const { message, facts } = error;
+    options.listener.onDamage({ kind: 'store.unsaved', what: 'staging', path: String(facts['folder']), system: String(facts['system']), message });
+    return attempt(node, keyed, contents, options, { elsewhere: true });
+  }
+}
+
+async function attempt(node: StageToPerform, keyed: KeyedStage, contents: RunContents, options: PerformOptions, { elsewhere }: Place): Promise<PerformedStage> {
   const { store, digests } = options;
   const { stage } = node;
   const began = performance.now();
   const inputs = inputsOf(node);
   const outside = outsideFiles(artifactsOf(inputs), contents);
   const read = [...keyed.externals, ...outside];
-  const staging = await store.createStaging(stage.name);
+  const staging = await store.createStaging(stage.name, ...(elsewhere ? (['scratch'] as const) : []));
   let result: StageResult | undefined;
   try {
     const job: StageJob = {
       stage: stage.name,
       type: stage.manifest.type,
       version: stage.manifest.version,
+      ...(stage.manifest.code === undefined ? {} : { code: stage.manifest.code }),
       key: keyed.key,
       params: stage.params,
       inputs,
@@ -71,10 +92,12 @@ export async function performStage(node: StageToPerform, keyed: KeyedStage, cont
       services: node.services,
       resources: { cpus: node.granted.cpus, memoryMb: node.granted.memoryMb },
       staging,
-      store: { directory: store.directory, mode: store.mode, ...(store.scratch === undefined ? {} : { scratch: store.scratch }) },
+      ...(options.fresh === true ? { fresh: true } : {}),
+      store: { directory: store.directory, mode: elsewhere ? 'read' : store.mode, ...(store.scratch === undefined ? {} : { scratch: store.scratch }) },
     };
     result = await withTimeout(stage, options.signal, (signal) => runJob(job, signal, options));
     await assertUnchanged(stage.name, read, digests);
+    if (stage.manifest.runs === 'program') await assertInputsIntact(stage.name, artifactsOf(inputs), store);
     const record: StageRecord = {
       format: 1,
       key: keyed.key,
@@ -95,6 +118,8 @@ export async function performStage(node: StageToPerform, keyed: KeyedStage, cont
 
 async function runJob(job: StageJob, signal: AbortSignal, { pool, registry, store, listener }: PerformOptions): Promise<StageResult> {
   if (pool !== undefined) return pool.run(job, signal, listener);
+  const host = { store, services: {}, signal, emit: (said: StageSignal) => listener.onSignal(said) };
+  if (job.code !== undefined) return runOwnStage(job.code, job, host);
   const definition = await registry.modules[job.type]?.load();
   if (definition === undefined) {
     throw new PipelineError('E_UNKNOWN_STAGE_TYPE', `"${job.type}" has a manifest but no code`, {
@@ -102,7 +127,7 @@ async function runJob(job: StageJob, signal: AbortSignal, { pool, registry, stor
       hint: 'Build again, so that the manifest of the stage types matches their code.',
     });
   }
-  return runStage(definition, job, { store, services: {}, signal, emit: (said) => listener.onSignal(said) });
+  return runStage(definition, job, host);
 }
 
 /** `own`: the folder of a run whose stage had ended well; its process lives on, so it does not count as left behind. */

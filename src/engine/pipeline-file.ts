@@ -25,16 +25,24 @@ export interface StageEntry {
   readonly retries?: SourceNode;
 }
 
+/** A path as the file has it, relative to the file. */
+export interface ModuleEntry {
+  readonly path: string;
+  readonly span: SourceSpan;
+}
+
 export interface PipelineFile {
   readonly name: string;
   readonly description?: string;
   readonly seed?: SourceNode;
   readonly env: readonly string[];
+  /** modules of the project with stage types of its own */
+  readonly modules: readonly ModuleEntry[];
   readonly params: ReadonlyMap<string, MapEntry>;
   readonly stages: readonly StageEntry[];
 }
 
-export const PIPELINE_FIELDS = ['extends', 'remove', 'name', 'description', 'seed', 'env', 'params', 'profiles', 'stages'] as const;
+export const PIPELINE_FIELDS = ['extends', 'remove', 'name', 'description', 'seed', 'env', 'modules', 'params', 'profiles', 'stages'] as const;
 export const STAGE_FIELDS = ['type', 'when', 'matrix', 'inputs', 'params', 'resources', 'retries', 'seed'] as const;
 /** Also the name of folders under results/, hence the narrow alphabet. */
 export const NAME_PATTERN = '^[A-Za-z][A-Za-z0-9_-]{0,63}$';
@@ -65,6 +73,7 @@ export function readPipelineFile(root: SourceNode, diagnostics: Diagnostics): Pi
     ...(description === undefined ? {} : { description: read.text(description, 'description') }),
     ...(seed === undefined ? {} : { seed }),
     env: read.environment(root.entries.get('env')?.value),
+    modules: read.modules(root.entries.get('modules')?.value),
     params: read.params(root.entries.get('params')?.value),
     stages: stages === undefined ? [] : read.stages(stages),
   };
@@ -128,6 +137,16 @@ class Reader {
       if (name !== '' && this.checkName(name, ENV_NAME_PATTERN, 'name of an environment variable', item.span)) names.push(name);
     }
     return names;
+  }
+
+  modules(node: SourceNode | undefined): ModuleEntry[] {
+    if (node === undefined) return [];
+    if (node.kind !== 'list') {
+      this.wrongType('modules', 'a list of paths', node, 'write modules: [./stages/mine.ts]');
+      return [];
+    }
+    const modules = node.items.map((item) => ({ path: this.text(item, 'path of a module'), span: item.span }));
+    return modules.filter(({ path }) => path !== '');
   }
 
   params(node: SourceNode | undefined): ReadonlyMap<string, MapEntry> {

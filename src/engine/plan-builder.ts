@@ -10,6 +10,7 @@ import type { Draft } from './draft-stage.js';
 import { MAX_INSTANCES, readMatrix } from './matrix.js';
 import type { EdgeBudget } from './instance-inputs.js';
 import type { Matrix } from './matrix.js';
+import { withOwnPorts } from './own-ports.js';
 import type { PipelineFile, StageEntry } from './pipeline-file.js';
 import type { Plan } from './plan.js';
 import type { Scope } from './scope.js';
@@ -34,7 +35,7 @@ export interface PlanSource {
 const MAX_EDGES = 1_000_000;
 
 export function buildPlan(file: PipelineFile, source: PlanSource, scope: Scope, registry: StageRegistry, diagnostics: Diagnostics): Plan | undefined {
-  const stages = new Map<string, Producer>(file.stages.map((entry) => [entry.name, { entry, manifest: findManifest(entry, registry, diagnostics) }]));
+  const stages = new Map<string, Producer>(file.stages.map((entry) => [entry.name, { entry, manifest: withOwnPorts(entry, findManifest(entry, registry, diagnostics), diagnostics) }]));
   const references = new Map(file.stages.map((entry) => [entry.name, referencesOf(entry, stages, diagnostics)]));
   const order = orderStages(file.stages, references, diagnostics);
   const pipelineSeed = readSeed(file.seed, 'the pipeline', scope, diagnostics) ?? 0;

@@ -3,7 +3,6 @@ import type { JsonObject } from '../core/json.js';
 import type { SourceSpan } from '../core/source-span.js';
 import type { Digest } from '../core/digest.js';
 import type { Coordinates } from './coordinates.js';
-import type { RetryPolicy } from './retries.js';
 import type { SourceFile } from './source-files.js';
 import type { StageManifest, StageResources } from './stage.js';
 
@@ -15,6 +14,17 @@ export interface InputBinding {
   readonly span: SourceSpan;
   /** at a port that takes many: what tells this artifact from the others there */
   readonly labels?: Coordinates;
+}
+
+/** `crash`: the process died; `timeout`: it took too long; `error`: it ended with an error; `data`: with one that says that its data are bad, which the same data will say again. */
+export type RetryKind = 'crash' | 'timeout' | 'error' | 'data';
+
+export interface RetryPolicy {
+  /** attempts after the first */
+  readonly times: number;
+  /** before the second attempt; doubled before each further one */
+  readonly delayMs: number;
+  readonly on: readonly RetryKind[];
 }
 
 /** A stage of the file that has no matrix, or one instance of one that has. */

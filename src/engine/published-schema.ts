@@ -30,6 +30,7 @@ export function publishedSchema(manifests: Iterable<StageManifest>): JsonObject 
       description: { type: 'string', description: 'What the pipeline is for, in a sentence or two.' },
       seed: orExpression({ type: 'integer', default: 0, description: 'Seed of every stage that draws random numbers and has none of its own.' }),
       env: { type: 'array', items: { type: 'string', pattern: ENV_NAME_PATTERN }, description: 'Environment variables that ${env.NAME} may read.' },
+      modules: { type: 'array', items: { type: 'string', minLength: 1 }, description: 'TypeScript or JavaScript modules of the project that define stage types, relative to this file. See docs/own-code.md.' },
       params: { type: 'object', propertyNames: { pattern: PARAM_NAME_PATTERN }, description: 'Parameters of the pipeline with their defaults: ${params.NAME} in the stages, --set params.NAME=value on the command line.' },
       stages: {
         type: 'object', minProperties: 1, propertyNames: { pattern: NAME_PATTERN },
@@ -100,6 +101,7 @@ function requiredOf(manifest: StageManifest): readonly string[] {
 
 function inputsSchema(manifest: StageManifest): JsonObject {
   const ports = Object.entries(manifest.inputs);
+  if (manifest.ownPorts === true) return { type: 'object', propertyNames: { pattern: PARAM_NAME_PATTERN }, additionalProperties: portSchema({ type: 'any artifact', description: 'an input of the stage\'s own', many: true }) };
   return {
     type: 'object',
     additionalProperties: false,

@@ -13,7 +13,9 @@ export type ReasonCode =
   | 'engine'
   /** the key is the old one, and its record is not in the store any more, or cannot be used */
   | 'evicted' | 'damaged'
-  | 'forced' | 'first-run' | 'failed-before';
+  | 'forced' | 'first-run' | 'failed-before'
+  /** its result is stored: it runs beside that (--check-determinism) */
+  | 'compared';
 
 export interface StageReason {
   readonly code: ReasonCode;

@@ -7,24 +7,15 @@ import { ERROR_CODES, type SerializedError } from '../core/errors.js';
 import type { JsonValue } from '../core/json.js';
 import type { Diagnostics } from './diagnostics.js';
 import type { StageEntry } from './pipeline-file.js';
+import type { RetryKind, RetryPolicy } from './plan.js';
 import type { StageScope } from './scope.js';
 import { describeNode, kindOf, shownValue } from './source-node.js';
 import type { MapEntry, SourceNode } from './source-node.js';
 import { MILLISECONDS, quantity } from './stage-resources.js';
 import { suggestion } from './suggest.js';
 
-/** `crash`: the process died; `timeout`: it took too long; `error`: it ended with an error; `data`: with one that says that its data are bad, which the same data will say again. */
-export const RETRY_KINDS = ['crash', 'timeout', 'error', 'data'] as const;
-export type RetryKind = (typeof RETRY_KINDS)[number];
+export const RETRY_KINDS = ['crash', 'timeout', 'error', 'data'] as const satisfies readonly RetryKind[];
 export const RETRY_FIELDS = ['times', 'delay', 'on'] as const;
-
-export interface RetryPolicy {
-  /** attempts after the first */
-  readonly times: number;
-  /** before the second attempt; doubled before each further one */
-  readonly delayMs: number;
-  readonly on: readonly RetryKind[];
-}
 
 export const MOST_RETRIES = 100;
 const DEFAULT_DELAY_MS = 1000;

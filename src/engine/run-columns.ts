@@ -1,8 +1,8 @@
 /** The values in which runs differ: the columns that are worth showing beside one another. Pure. */
 import type { JsonValue } from '../core/json.js';
 import { sortedJson } from './canonical.js';
-import { setIn } from './run-command.js';
 import { fieldText, leavesOf, parseField, valueOfField, type Field, type ListedRun } from './run-fields.js';
+import type { RunRecord } from './run-record.js';
 
 /**
  * Params of the pipeline, parameters of stages that were set on the command line, and metrics that are not the same in all of these runs, in
@@ -15,6 +15,13 @@ export function changedFields(runs: readonly ListedRun[]): Field[] {
   for (const { record } of runs) for (const field of setIn(record).flatMap(setField)) add(field);
   for (const { record } of runs) for (const { name, metrics } of record.stages) for (const metric of Object.keys(metrics)) add({ root: 'metrics', names: [name, metric] });
   return [...fields.values()].filter((field) => new Set(runs.map((run) => textOf(valueOfField(run, field)))).size > 1);
+}
+
+/** `path=value`: what was set beside the file. */
+function setIn(record: RunRecord): readonly string[] {
+  const { request } = record as { readonly request?: { readonly set?: readonly string[] } }; // of a sweep: those of this run alone
+  const set: unknown = request?.set ?? record.command?.options['set'];
+  return Array.isArray(set) ? set.filter((text): text is string => typeof text === 'string') : [];
 }
 
 /** `stages.dream.params.steps=64` → its field. Other things that can be set show in params, or are no values. */

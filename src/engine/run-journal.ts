@@ -2,17 +2,20 @@
  * The memory of one execution: passes events on, appends them to the run's folder, and builds the run record and the summary.
  * A store that may not be written to gets no folder; the summary is the same. Must not decide anything about the run.
  */
+import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Digest } from '../core/digest.js';
-import type { SerializedError } from '../core/errors.js';
+import { PipelineError, type SerializedError } from '../core/errors.js';
 import type { Artifact } from './artifact.js';
 import { baseName, type Coordinates } from './coordinates.js';
-import type { RunEvent, RunEventListener, StageWord } from './events.js';
+import { keepEvidence } from './determinism.js';
+import type { Difference, RunEvent, RunEventListener, StageWord, UnsavedThing } from './events.js';
 import { gitState, type GitState } from './git-state.js';
 import { hardware, softwareVersions } from './machine.js';
 import type { Plan, PlannedStage } from './plan.js';
 import { keptReasons, type StageReason } from './reasons.js';
 import { newRunId, RunFolder } from './run-folder.js';
+import type { StageKey } from './record.js';
 import { runIds } from './run-history.js';
 import { nameAmong } from './run-name.js';
 import type { OutputSummary, RunRecord, StageOutcome } from './run-record.js';
@@ -20,9 +23,11 @@ import type { RunRequest } from './run-request.js';
 import type { RunCommand } from './run-command.js';
 import { keepSources } from './run-sources.js';
 import type { KeyedStage, RunContents } from './run-state.js';
+import { errnoOf } from './store/fs-port.js';
 import { layoutOf } from './store/layout.js';
 import { currentOwner } from './store/owner.js';
 import type { Store } from './store/store.js';
+import { UnsavedList, type Unsaved } from './unsaved.js';
 import type { JobListener } from './worker-process.js';
 
 export interface RunSummary {
@@ -39,6 +44,8 @@ export interface RunSummary {
   readonly outputs: ReadonlyMap<string, Readonly<Record<string, Artifact>>>;
   /** where the outside files lie that artifacts of this run refer to */
   readonly outside: ReadonlyMap<Digest, string>;
+  /** what the store did not take, if anything */
+  readonly unsaved?: Unsaved;
 }
 
 export interface JournalOptions {
@@ -58,7 +65,11 @@ export class RunJournal {
   /** called once, when a listener threw or the run could not be recorded: no stage is to blame */
   onFailure: () => void = () => undefined;
   readonly #plan: Plan;
-  readonly #folder: RunFolder | undefined;
+  #folder: RunFolder | undefined;
+  /** a folder that could not be written at some point gets its record at the end all the same */
+  #lostFolder: RunFolder | undefined;
+  readonly #unsaved = new UnsavedList();
+  #unsynced = false;
   readonly #store: Store;
   readonly #listener: RunEventListener | undefined;
   readonly #request: RunRequest | undefined;
@@ -67,9 +78,12 @@ export class RunJournal {
   readonly #began = performance.now();
   readonly #outcomes: ReadonlyMap<string, Mutable<StageOutcome>>;
   readonly #outputs = new Map<string, Readonly<Record<string, Artifact>>>();
+  /** what was taken from the second level of the cache */
+  readonly #fetched = new Set<StageKey>();
   #git: Promise<GitState | null> | undefined;
   #failure: { readonly error: unknown } | undefined;
   #over = false;
+  readonly #openFailure: unknown;
 
   private constructor(plan: Plan, options: JournalOptions) {
     this.#plan = plan;
@@ -79,24 +93,57 @@ export class RunJournal {
     this.#command = options.command;
     this.software = { ...softwareVersions(), ...options.software };
     this.#outcomes = new Map(plan.stages.map((stage) => [stage.name, outcomeOf(stage)]));
-    [this.id, this.#folder] = openFolder(options.store);
+    let failure: unknown;
+    [this.id, this.#folder, failure] = openFolder(options.store);
+    this.#openFailure = failure;
   }
 
   static begin(plan: Plan, options: JournalOptions): RunJournal {
     const journal = new RunJournal(plan, options);
-    journal.#folder?.begin({ ...journal.#record('running'), owner: currentOwner() });
+    journal.#write((folder) => folder.begin({ ...journal.#record('running'), owner: currentOwner() }));
     journal.#keepSources();
     const stages = plan.stages.map((stage) => ({ name: stage.name, type: stage.manifest.type, ...ofInstance(stage) }));
     journal.emit({ kind: 'run.started', run: journal.id, name: journal.#name(), pipeline: plan.name, file: plan.file, stages });
+    if (journal.#openFailure !== undefined) journal.notSaved('run', journal.#openFailure);
     return journal;
   }
 
   emit(event: RunEvent): void {
     if (this.#over) return; // the store may outlive this run
-    this.#guard(() => {
-      this.#folder?.event(event, performance.now() - this.#began);
-      this.#listener?.(event);
-    });
+    if (event.kind === 'remote.fetched') this.#fetched.add(event.key);
+    if (event.kind === 'store.unsaved' && !this.#unsaved.add(event)) return; // told once
+    if (event.kind === 'store.unsynced') {
+      if (this.#unsynced) return;
+      this.#unsynced = true;
+    }
+    this.#write((folder) => folder.event(event, performance.now() - this.#began));
+    this.#guard(() => this.#listener?.(event));
+  }
+
+  /** A system error that keeps something from being saved, as an event; anything else is thrown on. */
+  notSaved(what: UnsavedThing, error: unknown): void {
+    const cause = error instanceof PipelineError && error.cause !== undefined ? error.cause : error;
+    const system = errnoOf(cause);
+    if (system === undefined) throw error;
+    const { path } = cause as { path?: unknown };
+    this.emit({ kind: 'store.unsaved', what, path: typeof path === 'string' ? path : this.#store.directory, system, message: (cause as Error).message });
+  }
+
+  /** The stage ran, and its result is not in the store though it was meant to be. */
+  unsavedStage(stage: string): void {
+    if (this.#store.mode === 'read-write') this.#unsaved.stage(stage);
+  }
+
+  /** The same key gave other bytes: kept for this run, and in the store. */
+  async differs({ name, manifest }: PlannedStage, key: StageKey, difference: Difference): Promise<void> {
+    this.#outcome(name).differs = difference;
+    this.emit({ kind: 'stage.differs', stage: name, key, ...difference });
+    if (this.#store.mode !== 'read-write') return;
+    try {
+      await keepEvidence(this.#store.directory, { format: 1, key, stage: name, type: manifest.type, run: this.id, at: new Date().toISOString(), host: hostname(), ...difference });
+    } catch (error) {
+      this.notSaved('evidence', error);
+    }
   }
 
   keyed(stage: string, { key }: KeyedStage): void {
@@ -107,13 +154,13 @@ export class RunJournal {
     this.#git ??= gitState(dirname(this.#plan.file), this.#folder?.path);
     const reasons = keptReasons(because);
     Object.assign(this.#outcome(stage.name), { reason, reasons });
-    this.#guard(() => this.#folder?.material({ stage: stage.name, key, material }));
+    this.#write((folder) => folder.material({ stage: stage.name, key, material }));
     this.emit({ kind: 'stage.started', stage: stage.name, type: stage.manifest.type, key, reason, reasons });
   }
 
   listenerFor(stage: string): JobListener {
     const log = (level: 'info' | 'warning', text: string): void => {
-      this.#guard(() => this.#folder?.log(stage, level === 'warning' ? `warning: ${text}` : text));
+      this.#write((folder) => folder.log(stage, level === 'warning' ? `warning: ${text}` : text));
       this.emit({ kind: 'stage.log', stage, level, text });
     };
     return {
@@ -147,7 +194,7 @@ export class RunJournal {
     const outcome = this.#outcome(stage);
     outcome.error = error;
     outcome.outputs = {};
-    this.#guard(() => error.stack !== undefined && this.#folder?.log(stage, error.stack));
+    this.#write((folder) => error.stack !== undefined && folder.log(stage, error.stack));
   }
 
   settled(stage: string, word: StageWord, event: RunEvent): void {
@@ -156,8 +203,11 @@ export class RunJournal {
     if (event.kind === 'stage.skipped') outcome.reason = event.reason;
     if (event.kind === 'stage.blocked') outcome.reason = event.reason ?? `blocked by ${event.by}`;
     if ('durationMs' in event) outcome.durationMs = Math.round(event.durationMs);
-    this.#folder?.endLog(stage);
-    this.emit(event);
+    this.#write((folder) => folder.endLog(stage));
+    if (event.kind === 'stage.restored' && this.#fetched.has(event.key)) {
+      outcome.from = 'remote';
+      this.emit({ ...event, from: 'remote' });
+    } else this.emit(event);
   }
 
   async finish(cancelled: boolean, contents: RunContents): Promise<RunSummary> {
@@ -170,7 +220,16 @@ export class RunJournal {
     this.emit({ kind: 'run.finished', run: this.id, durationMs: record.durationMs, counts, outcome });
     this.throwFailure();
     this.#over = true;
-    await this.#folder?.finish(record);
+    const folder = this.#folder ?? this.#lostFolder;
+    try {
+      await folder?.finish(record);
+    } catch (error) {
+      this.#folder = undefined;
+      this.#over = false;
+      this.notSaved('run', error);
+      this.#over = true;
+    }
+    const unsaved = this.#unsaved.summary();
     return {
       id: this.id,
       outcome,
@@ -178,6 +237,7 @@ export class RunJournal {
       counts,
       failures: record.stages.flatMap(({ name, error }) => (error === undefined ? [] : [{ stage: name, error }])),
       record,
+      ...(unsaved === undefined ? {} : { unsaved }),
       folder: this.#folder?.path,
       outputs: this.#outputs,
       outside: new Map([...contents.outside].map(([digest, { path }]) => [digest, path])),
@@ -194,12 +254,12 @@ export class RunJournal {
   }
 
   #keepSources(): void {
-    const folder = this.#folder?.path;
-    if (folder !== undefined) this.#guard(() => keepSources(folder, this.#plan));
+    this.#write(({ path }) => keepSources(path, this.#plan));
   }
 
   #record(outcome: RunRecord['outcome']): RunRecord {
     const plan = this.#plan;
+    const unsaved = this.#unsaved.summary();
     return {
       format: 1,
       id: this.id,
@@ -220,7 +280,22 @@ export class RunJournal {
       stages: [...this.#outcomes.values()],
       software: this.software,
       hardware: hardware(),
+      ...(unsaved === undefined ? {} : { unsaved }),
+      ...(this.#unsynced ? { durability: 'reduced' } : {}),
     };
+  }
+
+  /** The folder is a memory of the run: a disk that does not take it takes nothing from the results. After a first failure only the record is tried, at the end. */
+  #write(work: (folder: RunFolder) => unknown): void {
+    const folder = this.#folder;
+    if (folder === undefined) return;
+    try {
+      work(folder);
+    } catch (error) {
+      this.#folder = undefined;
+      this.#lostFolder = folder;
+      this.#guard(() => this.notSaved('run', error));
+    }
   }
 
   /** Events come from callbacks that nobody awaits: an error there is kept for the execution to end with. */
@@ -239,15 +314,15 @@ export class RunJournal {
   }
 }
 
-/** A folder under an id that nobody else has; none if the store may not be written to. */
-function openFolder(store: Store): [id: string, folder: RunFolder | undefined] {
+/** A folder under an id that nobody else has; none if the store may not, or (then with the error) cannot be written to. */
+function openFolder(store: Store): [id: string, folder: RunFolder | undefined, failure?: unknown] {
   for (let attempt = 1; ; attempt += 1) {
     const id = newRunId(new Date());
     if (store.mode !== 'read-write') return [id, undefined];
     try {
       return [id, new RunFolder(join(layoutOf(store.directory).runs, id))];
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || attempt === RUN_ID_ATTEMPTS) throw error;
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || attempt === RUN_ID_ATTEMPTS) return [id, undefined, error];
     }
   }
 }

@@ -6,7 +6,7 @@ import type { Digest } from '../core/digest.js';
 import type { SerializedError } from '../core/errors.js';
 import type { JsonObject } from '../core/json.js';
 import type { Coordinates } from './coordinates.js';
-import type { StageWord } from './events.js';
+import type { Difference, StageWord } from './events.js';
 import type { GitState } from './git-state.js';
 import type { Hardware } from './machine.js';
 import type { StageReason } from './reasons.js';
@@ -16,6 +16,7 @@ import type { SourceFile } from './source-files.js';
 import type { RunCommand } from './run-command.js';
 import type { Owner } from './store/owner.js';
 import type { Store } from './store/store.js';
+import type { Unsaved } from './unsaved.js';
 
 export type RunOutcome = 'running' | 'interrupted' | 'succeeded' | 'failed' | 'cancelled';
 
@@ -40,6 +41,8 @@ export interface StageOutcome {
   readonly attempts?: number;
   /** absent while the run goes on */
   readonly word?: StageWord;
+  /** where its result came from, if it was restored and not from the local store */
+  readonly from?: 'remote';
   /** why it ran, was skipped, or what blocked it */
   readonly reason?: string;
   /** of a stage that was started: the same with codes and exact places */
@@ -51,6 +54,8 @@ export interface StageOutcome {
   readonly metrics: Readonly<Record<string, number>>;
   readonly outputs: Readonly<Record<string, OutputSummary>>;
   readonly error?: SerializedError;
+  /** the same key gave other bytes in this run */
+  readonly differs?: Difference;
 }
 
 export interface RunRecord {
@@ -81,6 +86,10 @@ export interface RunRecord {
   readonly hardware: Hardware;
   /** of the folder that the pipeline file lies in; absent if nothing ran, null if it is in no work tree */
   readonly git?: GitState | null;
+  /** what the store did not take, if anything */
+  readonly unsaved?: Unsaved;
+  /** `reduced`: the file system of the store cannot make bytes durable (fsync is not supported) */
+  readonly durability?: 'reduced';
   /** who runs it, while it runs */
   readonly owner?: Owner;
 }

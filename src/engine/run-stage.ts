@@ -2,6 +2,7 @@
  * Runs the code of one stage: builds its context, calls it, stores what it wrote. The same function serves inline stages and workers.
  * It decides nothing about keys, records or other stages, and publishes nothing.
  */
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { PipelineError } from '../core/errors.js';
 import { Random } from '../core/random.js';
@@ -10,10 +11,15 @@ import { StagingWriter } from './artifact-writer.js';
 import { Checkpoint } from './checkpoint.js';
 import { memoFor } from './stage-memo.js';
 import { isMany } from './run-state.js';
+import { withMachineErrors } from './stage-io-errors.js';
 import type { ArtifactReader, LabelledArtifact, StageContext, StageDefinition } from './stage.js';
+import { errnoOf, isMissing } from './store/fs-port.js';
+import { hintFor } from './store/io-errors.js';
 import type { Store } from './store/store.js';
 import type { MadeOutput, StageJob, StageResult, StageSignal } from './worker-protocol.js';
 
+/** `facts.action` of an error that says that the disk did not take what a stage wrote. */
+export const WRITING_OUTPUTS = 'writing outputs';
 /** Progress more often than this helps nobody and costs a message each. */
 const PROGRESS_EVERY_MS = 100;
 
@@ -25,7 +31,11 @@ export interface StageHost {
   emit(signal: StageSignal): void;
 }
 
-export async function runStage(definition: StageDefinition, job: StageJob, host: StageHost): Promise<StageResult> {
+export function runStage(definition: StageDefinition, job: StageJob, host: StageHost): Promise<StageResult> {
+  return withMachineErrors(job.stage, [job.staging, host.store.directory], () => run(definition, job, host));
+}
+
+async function run(definition: StageDefinition, job: StageJob, host: StageHost): Promise<StageResult> {
   checkDefinition(definition, job);
   const { store, signal, emit } = host;
   const externals = new Map(job.externals.map((external) => [external.name, external]));
@@ -66,6 +76,11 @@ export async function runStage(definition: StageDefinition, job: StageJob, host:
       checkpoint ??= Checkpoint.claim(store.checkpointFolder(job.key));
       return checkpoint.state;
     },
+    get scratch(): string {
+      const folder = join(job.staging, 'scratch');
+      mkdirSync(folder, { recursive: true });
+      return folder;
+    },
     memo: memoFor(job, store, locator),
   };
 
@@ -82,7 +97,7 @@ export async function runStage(definition: StageDefinition, job: StageJob, host:
     return { outputs, metrics, checkpoint: checkpoint?.folder };
   } catch (error) {
     checkpoint?.release();
-    throw error;
+    throw ofTheDisk(job, error);
   }
 }
 
@@ -121,5 +136,32 @@ function missingOutput(job: StageJob, port: string): PipelineError {
   return new PipelineError('E_OUTPUT_MISSING', `"${job.stage}" wrote no file into its output "${port}"`, {
     facts: { expected: 'at least one file', found: 'none', type: job.type },
     hint: 'Write every declared output in `run`, or remove the output from the definition.',
+  });
+}
+
+const OUTPUT_ERRORS: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EIO']);
+
+/** What a disk does, or somebody who removes files of the store while they are used, is no mistake of the stage. */
+function ofTheDisk(job: StageJob, error: unknown): unknown {
+  const { path } = error as { path?: unknown };
+  if (!isMissing(error) || typeof path !== 'string' || !path.startsWith(job.store.directory)) return outputError(job, error);
+  return new PipelineError('E_STORE_IO', `"${path}" was removed while "${job.stage}" used it`, {
+    facts: { action: 'running a stage', system: errnoOf(error) ?? '' },
+    hint: 'Run again, and let nothing delete files in the folder of the store meanwhile.',
+    cause: error,
+  });
+}
+
+/** A disk that does not take a stage's outputs. Errors of writing carry no path; errors that carry one must be about the staging folder. */
+function outputError(job: StageJob, error: unknown): unknown {
+  const system = errnoOf(error) ?? '';
+  const { path, syscall } = error as { path?: unknown; syscall?: unknown };
+  const about = typeof path === 'string' ? path.startsWith(job.staging) : syscall !== 'read';
+  if (!OUTPUT_ERRORS.has(system) || !about) return error;
+  const full = system === 'ENOSPC' || system === 'EDQUOT';
+  return new PipelineError(full ? 'E_NO_SPACE' : 'E_STORE_IO', `"${job.stage}" could not write its outputs: ${(error as Error).message}`, {
+    facts: { action: WRITING_OUTPUTS, system, folder: job.staging },
+    hint: hintFor(system),
+    cause: error,
   });
 }

@@ -5,6 +5,7 @@
 import type { Diagnostics } from './diagnostics.js';
 import type { StageEntry } from './pipeline-file.js';
 import type { Producer, StageReference } from './stage-reference.js';
+import { ANY_ARTIFACT } from './own-ports.js';
 import type { InputPort, StageManifest } from './stage.js';
 import { nearest, suggestion } from './suggest.js';
 
@@ -78,7 +79,7 @@ function chooseOutput(stage: string, portName: string, port: InputPort, referenc
     });
     return undefined;
   }
-  const candidates = outputs.filter(([name, output]) => output.type === port.type && (reference.output === undefined || reference.output === name));
+  const candidates = outputs.filter(([name, output]) => (output.type === port.type || port.type === ANY_ARTIFACT) && (reference.output === undefined || reference.output === name));
   if (candidates.length === 1) return (candidates[0] as (typeof candidates)[0])[0];
   if (candidates.length > 1) {
     const names = candidates.map(([name]) => name);

@@ -35,7 +35,7 @@ export function memoFor(job: StageJob, store: Store, locator: FileLocator): Memo
   let digests: Promise<ExternalDigests> | undefined;
 
   async function find(key: StageKey): Promise<MemoEntry | undefined> {
-    const record = await store.lookupMemo(key);
+    const record = job.fresh === true ? undefined : await store.lookupMemo(key);
     const value = record?.outputs[OUTPUT];
     if (value === undefined) return undefined;
     for (const file of value.files) {

@@ -2,7 +2,7 @@
  * The parameters of one stage: resolved, checked against the schema of its type, defaults filled. Paths to outside files are relative to the
  * file that they are written in (from the command line: to the pipeline file) and become absolute; whether they exist is asked later, because a stage that is skipped needs none of them.
  */
-import { statSync } from 'node:fs';
+import { statSync, type Stats } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { JsonObject, JsonValue } from '../core/json.js';
 import type { SourceSpan } from '../core/source-span.js';
@@ -78,14 +78,25 @@ export function checkExternals(entry: StageEntry, stage: string, manifest: Stage
   for (const [name, kind] of externalParameters(manifest.params)) {
     const path = params[name];
     if (typeof path !== 'string' || path === '') continue;
-    const stats = statSync(path, { throwIfNoEntry: false });
+    const { stats, why } = look(path);
     if (stats !== undefined && (kind === 'file' ? stats.isFile() : stats.isDirectory())) continue;
     const wanted = kind === 'file' ? 'a file' : 'a folder';
-    diagnostics.error('E_EXTERNAL_MISSING', `"${path}", which stage "${stage}" reads, ${stats === undefined ? 'does not exist' : `is not ${wanted}`}`, {
-      facts: { expected: wanted, found: stats === undefined ? 'nothing at this path' : stats.isDirectory() ? 'a folder' : 'a file', parameter: name },
+    diagnostics.error('E_EXTERNAL_MISSING', `"${path}", which stage "${stage}" reads, ${stats === undefined ? (why === NOTHING ? 'does not exist' : 'cannot be looked at') : `is not ${wanted}`}`, {
+      facts: { expected: wanted, found: stats === undefined ? why : stats.isDirectory() ? 'a folder' : 'a file', parameter: name },
       hint: 'correct the path; relative paths start at the folder of the pipeline file',
       span: nearestSpan(spans, `/${escapePointer(name)}`) ?? entry.span,
     });
+  }
+}
+
+const NOTHING = 'nothing at this path';
+
+/** A path can also be too long, lead through a loop of links, a file or a folder that is closed to us, or hold a NUL: all mistakes of who wrote it. */
+function look(path: string): { readonly stats: Stats | undefined; readonly why: string } {
+  try {
+    return { stats: statSync(path, { throwIfNoEntry: false }), why: NOTHING };
+  } catch (error) {
+    return { stats: undefined, why: String((error as NodeJS.ErrnoException).code ?? error) };
   }
 }
 

@@ -6,6 +6,7 @@
  * time, so that planning, help and a run in which nothing changed load no stage code.
  */
 import type { Static, TObject } from '@sinclair/typebox';
+import type { Digest } from '../core/digest.js';
 import type { JsonObject, JsonValue } from '../core/json.js';
 import type { Random } from '../core/random.js';
 import type { ArtifactReader, ArtifactWriter, MemoEntry } from './artifact.js';
@@ -73,11 +74,15 @@ export interface StageDefinition<
   readonly needs: readonly string[];
   /** true: it draws random numbers, is handed a seed, and the seed enters the key */
   readonly random: boolean;
-  /** `inline`: cheap and pure JavaScript, runs in the engine's process. `worker`: everything else. */
-  readonly runs: 'inline' | 'worker';
+  /** `inline`: cheap and pure JavaScript, runs in the engine's process. `program`: starts a program and waits for it, from the engine's process. `worker`: everything else. */
+  readonly runs: StageRuns;
   readonly resources: StageResources;
+  /** true: every stage of this type declares its ports itself (own-ports.ts); `inputs` and `outputs` here are empty */
+  readonly ownPorts?: true;
   run(context: StageContext<Static<P>, I, O, S>): Promise<void>;
 }
+
+export type StageRuns = 'inline' | 'worker' | 'program';
 
 type ReaderOf<Port extends InputPort> = Port['many'] extends true
   ? readonly LabelledArtifact[]
@@ -108,6 +113,8 @@ export interface StageContext<Params = JsonObject, I = Record<string, InputPort>
   readonly signal: AbortSignal;
   /** a folder of this stage and key that survives a kill and is removed after success: for checkpoints */
   readonly checkpoint: string;
+  /** a private folder on the store's file system that is removed when the stage ends, however it ends */
+  readonly scratch: string;
   /**
    * A cached value inside a stage, in the same store: `produce` runs only if nothing is stored under `struct` (plus this stage's type, version
    * and services). Use it per chunk of work. `struct` must name everything that determines the bytes (digests of inputs, parameters).
@@ -135,8 +142,20 @@ export interface StageManifest {
   readonly outputs: Readonly<Record<string, OutputPort>>;
   readonly needs: readonly string[];
   readonly random: boolean;
-  readonly runs: 'inline' | 'worker';
+  readonly runs: StageRuns;
   readonly resources: StageResources;
+  readonly ownPorts?: true;
+  /** of a type from a module of the project: its code, which enters the key; absent: built in */
+  readonly code?: StageCode;
+}
+
+/** The bundled code of a module: what was planned is what runs, whatever happens to its sources meanwhile. */
+export interface StageCode {
+  /** of the code and the versions of the packages that it imports; free of paths */
+  readonly digest: Digest;
+  /** absolute path of the bundle, and the digest of that very file */
+  readonly bundle: string;
+  readonly file: Digest;
 }
 
 /** True if the parameters are valid (defaults are filled in place); otherwise `errors` says what is wrong, as JSON Schema validators do. */
@@ -155,9 +174,9 @@ export interface StageRegistry {
 }
 
 export function manifestOf(definition: StageDefinition): StageManifest {
-  const { type, version, summary, description, inputs, outputs, needs, random, runs, resources } = definition;
+  const { type, version, summary, description, inputs, outputs, needs, random, runs, resources, ownPorts } = definition;
   const params = JSON.parse(JSON.stringify(definition.params)) as JsonObject;
-  return { type, version, summary, ...(description === undefined ? {} : { description }), params, inputs, outputs, needs, random, runs, resources };
+  return { type, version, summary, ...(description === undefined ? {} : { description }), params, inputs, outputs, needs, random, runs, resources, ...(ownPorts === true ? { ownPorts } : {}) };
 }
 
 /** Fixes the type of the service bag once per project; see stages/define.ts. */

@@ -3,9 +3,10 @@
  * stage that will run the answer is `maybe`, because it may give the same bytes as before. Outside files that were never digested are not
  * read for this: hundreds of GB are not opened for a question.
  */
+import { statSync } from 'node:fs';
 import type { Digest } from '../core/digest.js';
 import { namesInShort } from './coordinates.js';
-import { ExternalDigests } from './external-digests.js';
+import { ExternalDigests, type ExternalDigest } from './external-digests.js';
 import { LEFT_OUT } from './run-selection.js';
 import { inputDigests } from './find-key.js';
 import { keyMaterial } from './key-material.js';
@@ -89,12 +90,20 @@ async function statusOf(stage: PlannedStage, hits: Map<string, FinalStage>, dige
   return { stage: name, answer: 'hit', key, material, why: '' };
 }
 
+/** The code of a program is small and was often edited a moment ago: reading it gives an answer where "maybe" would help nobody. */
+const MOST_CODE_BYTES = 1 << 20;
+
+async function digestOfCode(path: string, digests: ExternalDigests): Promise<ExternalDigest | undefined> {
+  const size = statSync(path, { throwIfNoEntry: false })?.size ?? Infinity;
+  return size > MOST_CODE_BYTES ? undefined : digests.digest(path);
+}
+
 /** Contents by logical name, or why they are not known. */
 export async function knownExternals(stage: PlannedStage, registry: StageRegistry, digests: ExternalDigests): Promise<Record<string, Digest> | string> {
   const contents: [name: string, digest: Digest][] = [];
   let unknown = 0;
   for (const { name, path } of await listExternals(stage, registry)) {
-    const known = digests.known(path);
+    const known = digests.known(path) ?? (stage.manifest.runs === 'program' ? await digestOfCode(path, digests) : undefined);
     if (known === undefined) unknown += 1;
     else contents.push([name, known.digest]);
   }

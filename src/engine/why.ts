@@ -2,13 +2,15 @@
  * Why a stage has no record under its key: compares its key material with the last one that the same stage of the same pipeline file had,
  * or, if there was none, with the nearest record of its type. Reads run records and records; changes nothing.
  */
+import { PipelineError } from '../core/errors.js';
 import { diffMaterial, type Change } from './diff-material.js';
+import { stageKey } from './key.js';
 import type { KeyMaterial, StageKey, StageRecord } from './record.js';
 import { PastMaterials, RUNS_SEARCHED } from './past-materials.js';
 import { throughEnvironment, type Environment, type ReasonCode, type StageReason } from './reasons.js';
 import { runIds, tryRun } from './run-history.js';
 import type { StageOutcome } from './run-record.js';
-import { nodeFs, readWhole } from './store/fs-port.js';
+import { errnoOf, nodeFs, readWhole } from './store/fs-port.js';
 import { layoutOf } from './store/layout.js';
 import { decodeRecord } from './store/record-file.js';
 import type { Store } from './store/store.js';
@@ -16,6 +18,7 @@ import { placesOf } from './store/walk.js';
 
 const FAILED: StageReason = { code: 'failed-before', text: 'it failed last time' };
 const NEVER: StageReason = { code: 'first-run', text: 'never run' };
+const EVICTED: StageReason = { code: 'evicted', text: 'evicted by gc: its record is kept, its bytes are not' };
 
 export interface Reason {
   /** few words: `params.steps 64 → 128`, `never run`, `its record is gone` */
@@ -56,7 +59,7 @@ export class Past {
     this.#store = store;
     this.#env = env;
     this.#materials = new PastMaterials(store);
-    store.onEvent(({ what, id }) => what === 'record' && this.#damaged.add(id));
+    store.onEvent((event) => event.kind === 'store.damaged' && event.what === 'record' && this.#damaged.add(event.id));
   }
 
   /** Cheap: looks at the runs of this pipeline file only. */
@@ -68,8 +71,21 @@ export class Past {
     return { ...reason, text: `${FAILED.text}; ${reason.text}`, reasons: [FAILED, ...reason.reasons] };
   }
 
+  /** The same for a run: a past that cannot be read stops no stage. */
+  async whyIfReadable(stage: string, key: StageKey, material: KeyMaterial): Promise<Reason> {
+    try {
+      return await this.why(stage, key, material);
+    } catch (error) {
+      if (errnoOf(error) === undefined && !(error instanceof PipelineError)) throw error;
+      return { text: 'not stored; earlier runs cannot be read', changes: [], reasons: [], against: null };
+    }
+  }
+
   async #since(against: Last, key: StageKey, material: KeyMaterial): Promise<Reason> {
-    if (against.key === key) return reasonOf([], against, this.#damaged.has(key));
+    if (against.key === key) {
+      if (!this.#damaged.has(key) && (await this.#store.lookupEvicted(key)) !== undefined) return { text: EVICTED.text, changes: [], reasons: [EVICTED], against };
+      return reasonOf([], against, this.#damaged.has(key));
+    }
     const before = await this.#materials.of(against.key);
     if (before === undefined) {
       const text = 'changed since the last run, whose key material is gone';
@@ -96,6 +112,7 @@ export class Past {
         if (closer) best = { key: record.key, changes };
       }
     }
+    if (best?.key === stageKey(material)) return { text: EVICTED.text, changes: [], reasons: [EVICTED], against: { key: best.key } };
     if (best === undefined) return { text: NEVER.text, changes: [], reasons: [NEVER], against: null };
     const reason = reasonOf(best.changes, { key: best.key });
     return { ...reason, text: `${NEVER.text}; nearest record: ${reason.text}`, reasons: [NEVER, ...best.changes] };
@@ -149,13 +166,15 @@ function reasonOf(changes: readonly Change[], against: NonNullable<Reason['again
 }
 
 async function* recordsOfType(directory: string, type: string): AsyncGenerator<StageRecord> {
-  for await (const { kind, id, path } of placesOf(nodeFs, layoutOf(directory), 'records')) {
-    if (kind !== 'entry' || id === undefined) continue;
-    const bytes = await readWhole(nodeFs, path).catch(() => undefined); // removed meanwhile, or not readable: not a neighbour
-    if (bytes === undefined || !bytes.includes(`"type":${JSON.stringify(type)}`)) continue;
-    const decoded = decodeRecord(bytes, id as string as StageKey);
-    if (decoded.kind !== 'record') continue;
-    const record = decoded.record as StageRecord;
-    if (record.material.type === type) yield record;
+  for (const shelf of ['records', 'evicted'] as const) {
+    for await (const { kind, id, path } of placesOf(nodeFs, layoutOf(directory), shelf)) {
+      if (kind !== 'entry' || id === undefined) continue;
+      const bytes = await readWhole(nodeFs, path).catch(() => undefined); // removed meanwhile, or not readable: not a neighbour
+      if (bytes === undefined || !bytes.includes(`"type":${JSON.stringify(type)}`)) continue;
+      const decoded = decodeRecord(bytes, id as string as StageKey);
+      if (decoded.kind !== 'record') continue;
+      const record = decoded.record as StageRecord;
+      if (record.material.type === type) yield record;
+    }
   }
 }

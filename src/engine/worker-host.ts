@@ -5,7 +5,8 @@
  */
 import { PipelineError, deserializeError, serializeError } from '../core/errors.js';
 import { runStage } from './run-stage.js';
-import type { StageModule } from './stage.js';
+import { runOwnStage } from './modules/run-own-stage.js';
+import type { StageCode, StageModule } from './stage.js';
 import { openStore, type FileStore } from './store/file-store.js';
 import type { FromWorker, StageJob, StageResult, ToWorker } from './worker-protocol.js';
 
@@ -34,6 +35,8 @@ export function runWorkerHost(options: WorkerHostOptions): void {
     switch (message.kind) {
       case 'run':
         return void answer(message.job);
+      case 'describe':
+        return void describe(message.code);
       case 'abort':
         return aborting?.abort(deserializeError(message.reason));
       case 'stop':
@@ -56,7 +59,20 @@ export function runWorkerHost(options: WorkerHostOptions): void {
     }
   }
 
+  async function describe(code: StageCode): Promise<void> {
+    try {
+      const { describeBundle } = await import('./modules/describe.js');
+      send({ kind: 'described', manifests: await describeBundle(code) });
+    } catch (error) {
+      send({ kind: 'failed', error: serializeError(error) });
+    }
+  }
+
   async function work(job: StageJob, signal: AbortSignal): Promise<StageResult> {
+    if (job.code !== undefined) {
+      const [bag, opened] = [await servicesFor(job), await storeFor(job)];
+      return runOwnStage(job.code, job, { store: opened, services: bag, signal, emit: send });
+    }
     const module = options.modules[job.type];
     if (module === undefined || !Object.hasOwn(options.modules, job.type)) throw unknownType(job.type);
     const [definition, bag, opened] = [await module.load(), await servicesFor(job), await storeFor(job)];

@@ -6,7 +6,7 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { PipelineError, deserializeError, serializeError } from '../core/errors.js';
 import { LineSplitter } from './line-splitter.js';
-import type { RunEvent } from './events.js';
+import type { StoreEvent } from './events.js';
 import type { FromWorker, StageJob, StageResult, StageSignal, ToWorker } from './worker-protocol.js';
 
 /** A stage that was told to stop may finish a step and clean up. */
@@ -18,7 +18,7 @@ export interface JobListener {
   onSignal(signal: StageSignal): void;
   /** a line that the process wrote to stdout or stderr */
   onOutput(line: string): void;
-  onDamage(event: Extract<RunEvent, { kind: 'store.damaged' }>): void;
+  onDamage(event: StoreEvent): void;
 }
 
 interface Running {
@@ -122,6 +122,8 @@ export class WorkerProcess {
         return running.listener.onDamage(message.event);
       case 'done':
         return running.settle({ result: message.result });
+      case 'described':
+        return; // asked of a process of its own, see modules/ask.ts
       case 'failed':
         return running.settle({ error: deserializeError(message.error) });
     }
@@ -135,7 +137,7 @@ export class WorkerProcess {
 }
 
 /** Options that the user gave to this process (a debugger port, a loader) are not meant for its workers. */
-function scrubbed(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+export function scrubbed(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const { NODE_OPTIONS: _options, NODE_CHANNEL_FD: _channel, ...rest } = environment;
   return rest;
 }

@@ -5,10 +5,10 @@
 import type { SerializedError } from '../core/errors.js';
 import type { JsonObject } from '../core/json.js';
 import type { ArtifactFile } from './artifact.js';
-import type { RunEvent } from './events.js';
+import type { StoreEvent } from './events.js';
 import type { StageKey } from './record.js';
 import type { StageInput } from './run-state.js';
-import type { StageResources } from './stage.js';
+import type { StageCode, StageManifest, StageResources } from './stage.js';
 import type { KnownExternal } from './stage-externals.js';
 import type { Store } from './store/store.js';
 
@@ -18,6 +18,8 @@ export interface StageJob {
   readonly type: string;
   /** what the manifest says; the loaded code has to agree */
   readonly version: number;
+  /** of a type from a module of the project: where its code is; absent: built in */
+  readonly code?: StageCode;
   readonly key: StageKey;
   readonly params: JsonObject;
   /** port → verified artifacts; an unconnected optional port is absent */
@@ -35,6 +37,8 @@ export interface StageJob {
   readonly resources: StageResources;
   /** private folder for outputs being made */
   readonly staging: string;
+  /** nothing that an earlier run kept inside the stage may be used: its result is to be compared with that run's */
+  readonly fresh?: true;
   readonly store: { readonly directory: string; readonly mode: Store['mode']; readonly scratch?: string };
 }
 
@@ -58,12 +62,15 @@ export type StageSignal =
 
 export type ToWorker =
   | { readonly kind: 'run'; readonly job: StageJob }
+  /** which stage types does this bundle define? */
+  | { readonly kind: 'describe'; readonly code: StageCode }
   | { readonly kind: 'abort'; readonly reason: SerializedError }
   /** no more jobs: close what is open and end */
   | { readonly kind: 'stop' };
 
 export type FromWorker =
   | StageSignal
-  | { readonly kind: 'damaged'; readonly event: Extract<RunEvent, { kind: 'store.damaged' }> }
+  | { readonly kind: 'damaged'; readonly event: StoreEvent }
   | { readonly kind: 'done'; readonly result: StageResult }
+  | { readonly kind: 'described'; readonly manifests: readonly StageManifest[] }
   | { readonly kind: 'failed'; readonly error: SerializedError };

@@ -36,4 +36,8 @@ export const STAGE_MODULES: Readonly<Record<string, StageModule>> = {
   'truth.ncsnr': module(() => import('./truth-ncsnr/stage.js')),
   'truth.check': module(() => import('./truth-check/stage.js')),
   'compare.truth': module(() => import('./compare-truth/stage.js')),
+  command: {
+    ...module(() => import('./command/stage.js')),
+    externals: async () => (await import('./command/externals.js')).commandExternals,
+  },
 };

@@ -58,12 +58,12 @@ describe('pipeline __complete', () => {
     expect(await complete(project, 'plan', 'demo.yaml', '--set', 'params.')).toEqual(['params.number=']);
   });
 
-  test('run ids newest first and stages of the latest run, types, error codes, topics', async () => {
+  test('names and ids of runs newest first and stages of the latest run, types, error codes, topics', async () => {
     using project = new FakeProject();
     expect(await complete(project, 'show', '')).toEqual([]);
     await project.run(['run', 'demo.yaml']);
     const { stdout } = await project.run(['__complete', 'show', '']);
-    expect(stdout).toBe('latest\t\n<run>\t\nnumber\t\ntwice\t\nnever\t\n');
+    expect(stdout.replace(/^[a-z]+-[a-z]+-[0-9a-f]{2}\t/m, '<name>\t')).toBe('latest\t\n<name>\t<run>\n<run>\t\nnumber\t\ntwice\t\nnever\t\n');
     expect(await complete(project, '--cache-dir', 'elsewhere', 'show', '')).toEqual([]);
     expect(await complete(project, 'schema', 'readout.')).toEqual(['readout.ridge']);
     expect(await complete(project, 'help', 'E_')).toEqual(Object.keys(ERROR_CODES));

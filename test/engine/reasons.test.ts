@@ -1,6 +1,5 @@
 /** One test a code: each names the exact place, in the plan beforehand and in the record afterwards. */
 import { chmodSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { diffMaterial } from '../../src/engine/diff-material.js';
 import { loadPlan } from '../../src/engine/load-plan.js';

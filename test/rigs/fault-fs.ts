@@ -15,7 +15,13 @@ export interface Fault {
   readonly code: string;
   /** only operations of this kind count; all of them otherwise */
   readonly operation?: string;
+  /** only operations on paths that begin like this count; all of them otherwise */
+  readonly within?: string;
+  /** only operations that change something count, as with a full or read-only disk */
+  readonly writing?: true;
 }
+
+const WRITING: ReadonlySet<string> = new Set(['write', 'fsync', 'fchmod', 'link', 'rename', 'unlink', 'mkdir', 'rmtree', 'utimes']);
 
 export class FaultFs implements FsPort {
   operations = 0;
@@ -29,9 +35,11 @@ export class FaultFs implements FsPort {
     this.#inner = inner;
   }
 
-  #step(operation: string, path: string): void {
+  #step(operation: string, path: string, writing = WRITING.has(operation)): void {
     const fault = this.#fault;
     if (fault?.operation !== undefined && fault.operation !== operation) return;
+    if (fault?.writing === true && !writing) return;
+    if (fault?.within !== undefined && !path.startsWith(fault.within)) return;
     this.operations += 1;
     this.log.push(`${operation} ${path}`);
     if (fault === undefined) return;
@@ -43,7 +51,7 @@ export class FaultFs implements FsPort {
   }
 
   async open(path: string, flags: 'r' | 'wx', mode?: number): Promise<OpenFile> {
-    this.#step('open', path);
+    this.#step('open', path, flags === 'wx');
     const file = await this.#inner.open(path, flags, mode);
     return {
       read: async (buffer, offset, length) => {

@@ -6,6 +6,7 @@ import type { Artifact, ArtifactFile } from '../../src/engine/artifact.js';
 import { sealArtifact } from '../../src/engine/artifact-seal.js';
 import { memoKey, stageKey } from '../../src/engine/key.js';
 import type { KeyMaterial, MemoRecord, StageKey, StageRecord } from '../../src/engine/record.js';
+import type { Store } from '../../src/engine/store/store.js';
 import { openStore, type FileStore, type OpenStoreOptions } from '../../src/engine/store/file-store.js';
 
 const MADE: StageRecord['made'] = { at: '2026-11-23T00:00:00.000Z', durationMs: 1, host: 'test', software: { pipeline: '0.1.0' } };
@@ -57,7 +58,12 @@ export function memoOf(name: string, files: readonly ArtifactFile[]): MemoRecord
 export const artifactOf = (files: readonly ArtifactFile[]): Artifact => sealArtifact({ type: 'Test', files, restricted: false });
 
 /** What a stage does at its end: writes a file into staging, stores it, publishes a record with it and one file of bytes. */
-export async function runStage(store: FileStore, name: string, contents: readonly string[], type?: string): Promise<StageRecord> {
+export async function runStage(store: Store, name: string, contents: readonly string[], type?: string): Promise<StageRecord> {
+  return (await runStageIn(store, name, contents, type)).record;
+}
+
+/** The same, and whether its record was kept. */
+export async function runStageIn(store: Store, name: string, contents: readonly string[], type?: string): Promise<{ record: StageRecord; stored: boolean }> {
   const staging = await store.createStaging(name);
   const files: ArtifactFile[] = [];
   for (const [i, content] of contents.entries()) {
@@ -66,7 +72,7 @@ export async function runStage(store: FileStore, name: string, contents: readonl
     files.push({ name: `f${i}`, ...(await store.putFile(path)) });
   }
   const record = recordOf(name, files, type);
-  await store.publish(record);
+  const stored = await store.publish(record);
   await store.discardStaging(staging);
-  return record;
+  return { record, stored };
 }

@@ -10,6 +10,7 @@ import { projectPaths } from '../project-paths.js';
 import { compositionOf } from '../registry.js';
 import { longest, textTable } from '../render/text-table.js';
 import { printable } from '../terminal.js';
+import { tryRemote } from '../try-remote.js';
 
 const WORDS: Readonly<Record<CheckStatus, string>> = { works: 'works', warning: 'warning', failed: 'does not work' };
 
@@ -21,6 +22,7 @@ export async function handle(invocation: Invocation): Promise<number> {
     await attempt('stage types', 'run: npm run build', () => Promise.resolve(`${compositionOf(io).registry.manifests.size} known`)),
     await attempt('tensor service', 'install the packages again: npm ci', tryTensors),
     ...(await storeChecks(store)),
+    ...(await tryRemote(invocation)),
   ];
   const software = installedVersions();
   const machine = { node: process.versions.node, system: `${platform()} ${release()} ${arch()}`, processor: cpus()[0]?.model.trim() ?? 'unknown', cores: String(availableCpus()), memory: `${availableMemoryMb()} MB` };

@@ -8,8 +8,7 @@ import { logOf } from '../../engine/run-folder.js';
 import { publishResults, type PublishedResults } from '../../engine/publish-results.js';
 import type { RunSummary } from '../../engine/run-journal.js';
 import { LEFT_OUT, selectRun } from '../../engine/run-selection.js';
-import { selectStages } from '../../engine/stage-selector.js';
-import { openStore } from '../../engine/store/file-store.js';
+import { selectStages, splitSelectors } from '../../engine/stage-selector.js';
 import { isSweep } from '../../engine/sweep.js';
 import { renderReport } from '../../report/html.js';
 import { checkedPlan } from '../checked-plan.js';
@@ -20,11 +19,14 @@ import { interruption } from '../interruption.js';
 import type { Invocation } from '../invocation.js';
 import { availableCpus, availableMemoryMb, installedVersions } from '../machine-limits.js';
 import { requestOf, selectionOf } from '../plan-request.js';
+import { printUnsaved, throwIfNotDeterministic } from '../run-outcome.js';
+import { textOption } from '../option-values.js';
 import { projectPaths } from '../project-paths.js';
 import { compositionOf } from '../registry.js';
 import { reportModel } from '../report-model.js';
 import { countsLine } from '../render/stage-line.js';
 import { ALL_STAGES, resumeCommand } from '../resume-command.js';
+import { openRunStore } from '../run-store.js';
 import { rendererFor } from '../run-renderer.js';
 import type { FinishedPoint, PointToRun } from '../run-sweep.js';
 import { commandOf } from '../run-command.js';
@@ -44,11 +46,12 @@ async function runOnce(invocation: Invocation, point?: PointToRun): Promise<Fini
   if (checked.plan === undefined) return checked;
   if (point !== undefined) (await import('../run-sweep.js')).checkSource(checked.plan.source, point, file);
   const { plan, mayRun } = selectRun(checked.plan, selectionOf(invocation));
-  const force = forced(plan, options.force, mayRun);
+  const force = selected(plan, options.force, mayRun);
   const request = requestOf(invocation, options.set, point?.sweep);
   const paths = projectPaths(invocation, file);
   const { registry, workerEntry } = compositionOf(io);
-  const store = await openStore(paths.store, { mode: options.cacheMode });
+  const compare = selected(plan, splitSelectors(textOption(options, 'checkDeterminism') ?? ''), mayRun);
+  const { store, interrupt, finish } = await openRunStore(invocation, paths);
   const tags = runTags(invocation, store);
   const pool = createWorkerPool({ workerEntry, env: { ...io.env } });
   try {
@@ -58,6 +61,7 @@ async function runOnce(invocation: Invocation, point?: PointToRun): Promise<Fini
       pool.kill();
     };
     using stop = interruption(io, { onStop: (message) => renderer.note(message), onKill });
+    stop.signal.addEventListener('abort', interrupt, { once: true });
     let summary: RunSummary;
     try {
       summary = await execute(plan, {
@@ -71,6 +75,7 @@ async function runOnce(invocation: Invocation, point?: PointToRun): Promise<Fini
         force,
         ...(mayRun === undefined ? {} : { mayRun }),
         ...(request === undefined ? {} : { request }),
+        checkDeterminism: compare,
         signal: stop.signal,
         onEvent: (event) => {
           tags.onEvent(event);
@@ -86,6 +91,8 @@ async function runOnce(invocation: Invocation, point?: PointToRun): Promise<Fini
     if (!options.json) printOutcome(summary, invocation, point === undefined);
     const results = await publishResults(plan, summary, store, paths.results, async () => renderReport(await reportModel(summary, store, io.cwd)));
     printResults(results, summary, invocation);
+    await finish(stop.signal);
+    if (summary.outcome === 'succeeded') throwIfNotDeterministic(summary, paths.store);
     return { summary, exitCode: summary.outcome === 'cancelled' ? (stop.exitCode() ?? EXIT.interrupted) : summary.outcome === 'failed' ? EXIT.stageFailed : EXIT.ok };
   } finally {
     await pool.close();
@@ -93,8 +100,8 @@ async function runOnce(invocation: Invocation, point?: PointToRun): Promise<Fini
   }
 }
 
-/** What may not run is not forced to. */
-function forced(plan: Plan, names: readonly string[], mayRun: (stage: string) => boolean = () => true): (stage: string) => boolean {
+/** What may not run is neither forced to nor compared. */
+function selected(plan: Plan, names: readonly string[], mayRun: (stage: string) => boolean = () => true): (stage: string) => boolean {
   const chosen = new Set(names.filter((name) => name !== ALL_STAGES).flatMap((name) => selectStages(plan.stages, name, plan.name).map((stage) => stage.name)));
   return (stage) => (names.includes(ALL_STAGES) || chosen.has(stage)) && mayRun(stage);
 }
@@ -110,10 +117,11 @@ function printOutcome(summary: RunSummary, invocation: Invocation, alone: boolea
     for (const line of failedLogLines(summary, stage, error.stack)) io.stderr.write(`${line}\n`);
     if (error.code !== 'BUG') io.stderr.write(`  more: pipeline help ${error.code}\n`);
   }
+  printUnsaved(summary, invocation);
   const missing = summary.record.stages.filter(({ reason }) => reason === LEFT_OUT).map(({ name }) => name);
   if (missing.length > 0) io.stderr.write(`${err.yellow(namesInShort(missing))} ${missing.length === 1 ? 'is' : 'are'} needed and not in the cache: select ${missing.length === 1 ? 'it' : 'them'} too, or go to a stage with --until, which runs what it needs\n`);
   if (summary.outcome === 'succeeded' || options.quiet || !alone) return;
-  const kept = options.cacheMode === 'read-write' ? 'What finished is kept. To go on' : `Nothing was stored (--cache-mode ${options.cacheMode}). To run it again`;
+  const kept = summary.record.cacheMode === 'read-write' && summary.unsaved === undefined ? 'What finished is kept. To go on' : summary.record.cacheMode === 'read-write' ? 'What was saved is kept. To go on' : `Nothing was stored (--cache-mode ${summary.record.cacheMode}). To run it again`;
   io.stderr.write(`${kept}: ${resumeCommand(invocation, summary.record.stages)}\n`);
 }
 

@@ -8,6 +8,7 @@ import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { ERROR_CODES } from '../../core/errors.js';
 import { findProjectRoot } from '../../engine/project.js';
+import { runNames } from '../../engine/run-name.js';
 import { COMMANDS, findCommand, GLOBAL_OPTIONS, type CommandSpec, type OptionSpec } from '../command-table.js';
 import { PACKAGE_ROOT } from '../package-root.js';
 import { outlineOfText, type TextOutline } from './outline-of-text.js';
@@ -121,6 +122,7 @@ function ofKind(kind: string, current: string, line: Line, command: CommandSpec 
   const outline = (): TextOutline => outlineOfFile(line.plain[(command?.name.split(' ').length ?? 0)], place.cwd);
   if (name === 'file') return paths(current, place, command === undefined || line.awaiting !== undefined ? () => true : (one) => /\.ya?ml$/i.test(one));
   if (name === 'dir' || name === 'folder') return paths(current, place, () => false);
+  if (name === 'stage' && (command?.name === 'diff' || command?.name === 'log')) return stagesOfLatestRun(line, place);
   if (name === 'stage' || name === 'selector') return listed(current, outline().stages);
   if (name === 'profile') return listed(current, outline().profiles);
   if (name === 'path=value') return settings(outline());
@@ -183,7 +185,10 @@ function runsFolder({ flags }: Line, { cwd, env }: Place): string {
 /** Newest first. */
 function runs(line: Line, place: Place): Candidate[] {
   try {
-    return [{ value: 'latest' }, ...readdirSync(runsFolder(line, place)).filter((name) => RUN_ID.test(name)).sort().reverse().slice(0, MOST_RUNS).map((value) => ({ value }))];
+    const ids = readdirSync(runsFolder(line, place)).filter((name) => RUN_ID.test(name)).sort().reverse();
+    const newest = ids.slice(0, MOST_RUNS);
+    const names = runNames(ids);
+    return [{ value: 'latest' }, ...newest.map((id) => ({ value: names.get(id) as string, description: id })), ...newest.map((value) => ({ value }))];
   } catch {
     return [];
   }

@@ -4,7 +4,7 @@
  */
 import { deserializeError } from '../../core/errors.js';
 import { unreachable } from '../../core/unreachable.js';
-import type { RunEvent } from '../../engine/events.js';
+import type { RunEvent, UnsavedThing } from '../../engine/events.js';
 import { printable, type Style } from '../terminal.js';
 import { runLabel } from '../run-label.js';
 import { formatDuration } from './duration.js';
@@ -14,6 +14,17 @@ import { longest } from './text-table.js';
 
 /** Names of instances can be long; behind a longer one the columns shift. */
 const WIDEST_NAME = 40;
+
+const UNSAVED_WORDS: Readonly<Record<UnsavedThing, string>> = {
+  object: 'the bytes of a result; they are kept for this run',
+  record: 'a result; it is kept for this run',
+  memo: 'a value inside a stage',
+  staging: 'outputs could not be written in the cache; the stage uses another folder',
+  store: 'the cache cannot be written; it is only read',
+  run: 'the record of this run',
+  evidence: 'the evidence of a difference',
+  digests: 'the memory of digests of outside files',
+};
 
 export interface EventLineOptions {
   readonly style: Style;
@@ -68,7 +79,7 @@ export class EventLines {
       case 'stage.ran':
         return [...(quiet ? [] : [this.#line({ name: event.stage, word: 'ran', key: event.key, durationMs: event.durationMs, ...(event.stored ? {} : { note: '(not stored)' }) })]), ...this.#settled(event.stage, 'ran')];
       case 'stage.restored':
-        return [...(quiet || this.#isFolded(event.stage) ? [] : [this.#line({ name: event.stage, word: 'restored', key: event.key, durationMs: event.durationMs })]), ...this.#settled(event.stage, 'restored')];
+        return [...(quiet || this.#isFolded(event.stage) ? [] : [this.#line({ name: event.stage, word: 'restored', key: event.key, durationMs: event.durationMs, ...(event.from === undefined ? {} : { note: `from ${event.from}` }) })]), ...this.#settled(event.stage, 'restored')];
       case 'stage.skipped':
         return [...(quiet || this.#isFolded(event.stage) ? [] : [this.#line({ name: event.stage, word: 'skipped', note: printable(event.reason) })]), ...this.#settled(event.stage, 'skipped')];
       case 'stage.retrying':
@@ -87,6 +98,23 @@ export class EventLines {
         return [...(this.#isFolded(event.stage) ? [] : [this.#line({ name: event.stage, word: 'blocked', note: event.reason ?? `by ${event.by}` })]), ...this.#settled(event.stage, 'blocked')];
       case 'store.damaged':
         return [`${style.yellow(style.symbol('warning'))} damaged ${event.what} ${shortKey(event.id)}  ${event.action}  ${event.path}`];
+      case 'stage.waiting': {
+        const { holder } = event;
+        const who = holder.readable ? `${printable(holder.about)} (process ${holder.pid} on ${printable(holder.host)})` : 'a claim that cannot be read yet';
+        return quiet ? [] : [`${style.symbol('running')} ${event.stage.padEnd(this.#nameWidth)}  waiting   ${style.dim(shortKey(event.key))}  after ${this.elapsed()}  for ${who}`];
+      }
+      case 'stage.differs': {
+        const [first] = event.files;
+        const more = event.files.length > 1 ? ` and ${event.files.length - 1} more` : '';
+        const stands = event.stands === 'stored' ? 'what is stored stands' : 'the new result replaces it';
+        return [`${style.yellow(style.symbol('warning'))} ${event.stage.padEnd(this.#nameWidth)}  differs   ${style.dim(shortKey(event.key))}  other bytes under the same key: ${first === undefined ? '' : printable(`${first.output}/${first.name}`)}${more}; ${stands}`];
+      }
+      case 'store.unsaved':
+        return [`${style.yellow(style.symbol('warning'))} not saved: ${UNSAVED_WORDS[event.what]} (${event.system})  ${printable(event.path)}`];
+      case 'remote.warning':
+        return [`${style.yellow(style.symbol('warning'))} remote  ${printable(event.text)}`];
+      case 'store.unsynced':
+      case 'remote.fetched':
       case 'run.finished':
         return [];
       default:

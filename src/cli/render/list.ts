@@ -133,7 +133,13 @@ export class ListRenderer implements Renderer {
         if (event.error.code !== 'E_CANCELLED') this.#failures.push(event.stage);
         break;
       case 'stage.log':
+      case 'stage.waiting':
+      case 'stage.differs':
       case 'store.damaged':
+      case 'store.unsaved':
+      case 'store.unsynced':
+      case 'remote.fetched':
+      case 'remote.warning':
       case 'run.finished':
         break;
     }

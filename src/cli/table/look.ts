@@ -119,8 +119,16 @@ export const LOOK_COMMANDS: readonly CommandSpec[] = [
     group: 'Look',
     summary: 'Print the JSON Schema of pipeline files, or of the parameters of one stage type.',
     args: [{ name: 'TYPE', description: 'a stage type, such as readout.ridge', optional: true }],
-    options: [{ flags: '--list', description: 'list the stage types instead' }],
-    examples: [['pipeline schema --list', 'which stage types are there?'], ['pipeline schema readout.ridge', 'its parameters, with ranges and defaults']],
+    options: [
+      { flags: '--list', description: 'list the stage types instead' },
+      { flags: '--from <file>', description: 'also the stage types that the modules of this pipeline file define' },
+      { flags: '--docs', description: 'the reference page (Markdown) instead of JSON' },
+    ],
+    examples: [
+      ['pipeline schema --list', 'which stage types are there?'],
+      ['pipeline schema readout.ridge', 'its parameters, with ranges and defaults'],
+      ['pipeline schema --from my.yaml --docs', 'a page on the stage types of your own'],
+    ],
     load: () => import('../commands/schema.js'),
   },
   {

@@ -6,6 +6,15 @@ const RUN_OPTIONS = RUN_COMMANDS.find(({ name }) => name === 'run')?.options ?? 
 
 export const PROJECT_COMMANDS: readonly CommandSpec[] = [
   {
+    name: 'config',
+    group: 'Project',
+    summary: 'Print the configuration that is in force: flags, environment, pipeline.config.yaml.',
+    args: [],
+    options: [{ flags: '--show-origin', description: 'also say where each value comes from' }],
+    examples: [['pipeline config --show-origin', 'why is the cache there?']],
+    load: () => import('../commands/config.js'),
+  },
+  {
     name: 'init',
     group: 'Project',
     summary: 'Make a new project that runs at once. Never overwrites anything.',

@@ -1,5 +1,5 @@
 /** Commands that run pipelines or say what a run would do. */
-import { SET, CACHE_MODE, RESULTS, FILE, MAX_POINTS, PARAMS_FILE, PROFILE, SELECTION, SWEEP, TARGETS, type CommandSpec } from './spec.js';
+import { SET, CACHE_MODE, REMOTE, RESULTS, FILE, MAX_POINTS, PARAMS_FILE, PROFILE, SELECTION, SWEEP, TARGETS, type CommandSpec } from './spec.js';
 
 export const RUN_COMMANDS: readonly CommandSpec[] = [
   {
@@ -17,7 +17,9 @@ export const RUN_COMMANDS: readonly CommandSpec[] = [
       { flags: '--jobs <n>', description: 'stages that run at once at most (default: as many as cores and memory allow)' },
       { flags: '--keep-going', description: 'after a failure go on with the stages that do not depend on it' },
       { flags: '--force [stages]', description: 'run again even if stored: --force for all stages, --force=dream,evaluate for some, --force=\'voxels[seed=1]\' for instances of a matrix' },
+      { flags: '--check-determinism [stages]', description: 'run stages whose results are stored again, beside them, and compare the bytes; exit code 5 if they differ' },
       CACHE_MODE,
+      REMOTE,
       RESULTS,
       { flags: '--tag <name>', description: 'give the run this tag (repeatable)', repeatable: true },
     ],

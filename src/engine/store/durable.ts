@@ -4,12 +4,14 @@
  * After a failed fsync nothing of that file is reused: the kernel may already have dropped its pages.
  */
 import { dirname, join } from 'node:path';
-import { errnoOf, type FsPort, type OpenFile } from './fs-port.js';
+import { errnoOf, isMissing, readWhole, type FsPort, type OpenFile } from './fs-port.js';
 
 export const TEMPORARY_PREFIX = '.tmp-';
 
 /** File systems that cannot fsync a folder, or anything at all, say one of these; there is nothing more to be done then. */
-const SYNC_UNSUPPORTED: ReadonlySet<string> = new Set(['EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
+export const SYNC_UNSUPPORTED: ReadonlySet<string> = new Set(['EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
+/** The file system cannot give a file a second name. */
+export const LINK_UNSUPPORTED: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'EMLINK', 'ENOSYS']);
 /** File systems without permission bits say one of these. The bits only guard against accidents, so nothing depends on them. */
 const CHMOD_UNSUPPORTED: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
 
@@ -78,10 +80,39 @@ export async function publishFile(fs: FsPort, path: string, bytes: Uint8Array, t
   try {
     await fs.rename(temporary.path, path);
   } catch (error) {
-    await removeQuietly(fs, temporary.path);
-    throw error;
+    // A network file system that has lost the answer to a rename that it did tries again, and then finds nothing to rename.
+    if (!isMissing(error) || !(await holds(fs, path, bytes))) {
+      await removeQuietly(fs, temporary.path);
+      throw error;
+    }
   }
   await syncFolder(fs, folder);
+}
+
+/** Writes a small file in one step if nothing has its name; false if something has. Where names cannot be given exclusively it replaces what is there. */
+export async function publishNewFile(fs: FsPort, path: string, bytes: Uint8Array, temporaryName: string): Promise<boolean> {
+  const folder = dirname(path);
+  await ensureFolder(fs, folder);
+  const temporary = await writeTemporary(fs, folder, temporaryName, 0o644, (file) => file.write(bytes));
+  try {
+    await fs.link(temporary.path, path);
+  } catch (error) {
+    const code = errnoOf(error) ?? '';
+    if (!LINK_UNSUPPORTED.has(code)) {
+      await removeQuietly(fs, temporary.path);
+      // A network file system that has lost the answer to a link that it made tries again, and then finds the name taken.
+      if (code === 'EEXIST') return holds(fs, path, bytes);
+      throw error;
+    }
+    await fs.rename(temporary.path, path);
+  }
+  await syncFolder(fs, folder);
+  await removeQuietly(fs, temporary.path);
+  return true;
+}
+
+async function holds(fs: FsPort, path: string, bytes: Uint8Array): Promise<boolean> {
+  return readWhole(fs, path).then((found) => found.equals(bytes), () => false);
 }
 
 /** For cleaning up after an error that is being reported: gc removes what cannot be removed now. */

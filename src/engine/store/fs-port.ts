@@ -5,6 +5,7 @@
  */
 import type { BigIntStats, Dirent } from 'node:fs';
 import * as fs from 'node:fs/promises';
+import { constants } from 'node:os';
 
 export interface OpenFile {
   /** the next bytes in sequence; 0 at the end */
@@ -91,7 +92,14 @@ export const nodeFs: FsPort = {
 /** The system's error code (`ENOENT`, …), or undefined for anything that is not a system error. */
 export function errnoOf(error: unknown): string | undefined {
   if (!(error instanceof Error) || !('code' in error) || !('syscall' in error)) return undefined;
-  return typeof error.code === 'string' ? error.code : undefined;
+  if (typeof error.code !== 'string') return undefined;
+  return /^unknown/i.test(error.code) ? nameOf(error) : error.code;
+}
+
+/** Node has no name for some errors that file systems give (EDQUOT, ESTALE): the number tells. */
+function nameOf(error: { errno?: unknown; code?: unknown }): string {
+  const number = typeof error.errno === 'number' ? -error.errno : NaN;
+  return Object.entries(constants.errno).find(([, value]) => value === number)?.[0] ?? String(error.code);
 }
 
 export function isMissing(error: unknown): boolean {

@@ -3,8 +3,9 @@
  * owner goes when the owner is proved dead; a thing without one when it is older than the grace.
  */
 import { dirname, join } from 'node:path';
-import { TEMPORARY_PREFIX } from './durable.js';
-import { entriesOf, isMissing, type FsPort } from './fs-port.js';
+import { leaseOfClaim } from './claims.js';
+import { removeQuietly, TEMPORARY_PREFIX } from './durable.js';
+import { entriesOf, isMissing, readWhole, type FsPort } from './fs-port.js';
 import { recordPath, type Layout } from './layout.js';
 import { leaseOfTemporary, removeLease, type LeaseState } from './lease.js';
 import type { StageKey } from '../record.js';
@@ -37,6 +38,20 @@ export async function sweepLeftovers(fs: FsPort, layout: Layout, sweep: Sweep): 
     if (!sweep.dryRun) await removeLease(fs, layout, lease.id);
   }
   await sweepBeats(fs, layout, sweep, alive);
+  await sweepClaims(fs, layout, sweep, alive);
+}
+
+/** Claims of owners that are gone; the next stage that wants the key would take them over anyway. */
+async function sweepClaims(fs: FsPort, layout: Layout, sweep: Sweep, alive: ReadonlyMap<string, boolean>): Promise<void> {
+  for (const entry of await entriesOf(fs, layout.claims)) {
+    const path = join(layout.claims, entry.name);
+    const touchedAt = await modifiedAt(fs, path);
+    const lease = await readWhole(fs, path).then((bytes) => leaseOfClaim(bytes.toString('utf8')), () => undefined);
+    const owner = lease === undefined ? undefined : alive.get(lease);
+    if (touchedAt === undefined || owner === true || (owner === undefined && touchedAt >= sweep.held)) continue;
+    addTo(sweep.removed.leases, 0);
+    if (!sweep.dryRun) await removeQuietly(fs, path);
+  }
 }
 
 /** A beat whose lease is gone: its owner was stopped between removing the two. */
@@ -53,7 +68,7 @@ async function sweepBeats(fs: FsPort, layout: Layout, sweep: Sweep, alive: Reado
 
 async function sweepTemporaries(fs: FsPort, layout: Layout, sweep: Sweep, alive: ReadonlyMap<string, boolean>): Promise<void> {
   const paths: string[] = [];
-  for (const shelf of ['objects', 'records', 'memos'] as const) {
+  for (const shelf of ['objects', 'records', 'memos', 'evicted'] as const) {
     for await (const place of placesOf(fs, layout, shelf)) if (place.kind === 'temporary') paths.push(place.path);
   }
   for (const entry of await entriesOf(fs, layout.root)) if (entry.name.startsWith(TEMPORARY_PREFIX)) paths.push(join(layout.root, entry.name));

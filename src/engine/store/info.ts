@@ -1,4 +1,5 @@
 /** Counts and bytes of a store by kind and by stage type. Reads names, sizes and records; changes nothing. */
+import { join } from 'node:path';
 import type { Digest } from '../../core/digest.js';
 import type { StageKey } from '../record.js';
 import { entriesOf, isMissing, nodeFs, readWhole, type FsPort } from './fs-port.js';
@@ -28,6 +29,8 @@ export interface StoreInfo {
   readonly objects: Amount;
   readonly records: Amount;
   readonly memos: Amount;
+  /** records whose bytes gc has removed: history */
+  readonly evicted: Amount;
   /** objects that no record refers to: gc removes them once they are old enough */
   readonly unreferenced: Amount;
   readonly staging: Amount;
@@ -73,6 +76,7 @@ async function collect(fs: FsPort, layout: Layout): Promise<StoreInfo> {
     objects,
     records,
     memos,
+    evicted: await amountOf(fs, join(layout.root, 'evicted')),
     unreferenced,
     staging: await amountOf(fs, layout.staging),
     checkpoints: await amountOf(fs, layout.checkpoints),

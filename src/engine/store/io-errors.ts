@@ -5,7 +5,7 @@
 import { PipelineError } from '../../core/errors.js';
 import { errnoOf, type FsPort } from './fs-port.js';
 
-const OUT_OF_SPACE: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
+export const OUT_OF_SPACE: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
 
 const HINTS: Readonly<Record<string, string>> = {
   EROFS: 'Name a writable folder with --cache-dir, or run with --cache-mode read.',
@@ -19,8 +19,14 @@ const HINTS: Readonly<Record<string, string>> = {
   ENOTDIR: 'Remove the file that stands where a folder of the store belongs, or name another folder with --cache-dir.',
 };
 
+/** What to do about a system error in the store. */
+export function hintFor(system: string): string {
+  if (OUT_OF_SPACE.has(system)) return 'Make room: `pipeline cache gc --max-size … --dry-run` shows what could go.';
+  return HINTS[system] ?? 'Check that the folder of the store is there and usable, then run again.';
+}
+
 /** Runs a piece of store work on `path`; a system error leaves as E_NO_SPACE or E_STORE_IO. */
-export async function withStoreErrors<T>(fs: FsPort, action: string, path: string, work: () => Promise<T>): Promise<T> {
+export async function withStoreErrors<T>(fs: FsPort, action: string, path: string, work: () => Promise<T>, needed?: number): Promise<T> {
   try {
     return await work();
   } catch (error) {
@@ -29,14 +35,14 @@ export async function withStoreErrors<T>(fs: FsPort, action: string, path: strin
     const place = pathOf(error) ?? path;
     if (OUT_OF_SPACE.has(code)) {
       throw new PipelineError('E_NO_SPACE', `"${place}" could not be written: no space is left`, {
-        facts: { action, system: code, ...(await freeSpace(fs, path)) },
+        facts: { action, system: code, ...(needed === undefined ? {} : { neededBytes: needed }), ...(await freeSpace(fs, path)) },
         hint: 'Free some space (`pipeline cache gc --max-size …` removes what was used longest ago) and run again: what is stored stays usable.',
         cause: error,
       });
     }
     throw new PipelineError('E_STORE_IO', `"${place}" could not be used: ${(error as Error).message}`, {
       facts: { action, system: code },
-      hint: HINTS[code] ?? 'Check that the folder of the store is there and usable, then run again.',
+      hint: hintFor(code),
       cause: error,
     });
   }

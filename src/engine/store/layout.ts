@@ -1,7 +1,8 @@
 /**
  * Where things lie in the folder of a store, and which format it has.
  *
- *   VERSION  objects/ab/<62 hex>  records/ab/<62 hex>.json  memos/ab/<62 hex>.json  runs/  leases/  staging/  checkpoints/  quarantine/
+ *   VERSION  objects/ab/<62 hex>  records/ab/<62 hex>.json  memos/ab/<62 hex>.json  evicted/ab/<62 hex>.json
+ *   runs/  leases/  claims/  staging/  checkpoints/  quarantine/  evidence/
  *
  * Names are lower-case hexadecimal, so file systems that ignore case hold them apart. Nothing in the folder is an index that has to be right.
  */
@@ -17,16 +18,20 @@ const SHARD_LENGTH = 2;
 /** https://bford.info/cachedir/: backup tools leave a folder out that holds this file. */
 const CACHEDIR_TAG = 'Signature: 8a477f597d28d172789f06886806bc55\n# The cache of `pipeline`: everything here can be computed again.\n';
 
-export type Shelf = 'objects' | 'records' | 'memos';
+/** `evicted`: records whose objects gc has removed; they serve history and never a stage */
+export type RecordShelf = 'records' | 'memos' | 'evicted';
+export type Shelf = 'objects' | RecordShelf;
 
 export interface Layout {
   readonly root: string;
   readonly version: string;
   readonly runs: string;
   readonly leases: string;
+  readonly claims: string;
   readonly staging: string;
   readonly checkpoints: string;
   readonly quarantine: string;
+  readonly evidence: string;
 }
 
 export function layoutOf(root: string): Layout {
@@ -35,9 +40,11 @@ export function layoutOf(root: string): Layout {
     version: join(root, 'VERSION'),
     runs: join(root, 'runs'),
     leases: join(root, 'leases'),
+    claims: join(root, 'claims'),
     staging: join(root, 'staging'),
     checkpoints: join(root, 'checkpoints'),
     quarantine: join(root, 'quarantine'),
+    evidence: join(root, 'evidence'),
   };
 }
 
@@ -45,7 +52,7 @@ export function objectPath(root: string, digest: Digest): string {
   return join(root, 'objects', digest.slice(0, SHARD_LENGTH), digest.slice(SHARD_LENGTH));
 }
 
-export function recordPath(root: string, shelf: 'records' | 'memos', key: StageKey): string {
+export function recordPath(root: string, shelf: RecordShelf, key: StageKey): string {
   return join(root, shelf, key.slice(0, SHARD_LENGTH), `${key.slice(SHARD_LENGTH)}.json`);
 }
 

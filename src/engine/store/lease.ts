@@ -4,10 +4,12 @@
  *
  *   leases/<id>.json   written once: the owner and when it began   ·   leases/<id>.beat   touched every minute
  *
- * A lease of another machine or container cannot be proved dead; it counts as dead after a day of silence, far more than clocks differ.
+ * A lease of another machine or container cannot be proved dead; for gc it counts as dead after a day of silence, far more than clocks differ. Who only waits
+ * for such an owner goes by `Silence`.
  */
 import { randomBytes } from 'node:crypto';
-import { join } from 'node:path';
+import type { BigIntStats } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { removeQuietly, TEMPORARY_PREFIX } from './durable.js';
 import { entriesOf, isMissing, readWhole, type FsPort } from './fs-port.js';
 import type { Layout } from './layout.js';
@@ -17,6 +19,8 @@ import { isPlainObject } from './plain.js';
 const BEAT_EVERY_MS = 60_000;
 /** Generous, because a beat comes from a process whose main thread may be busy for long; a dead foreign owner only keeps some bytes alive. */
 const SILENT_FOREIGN_MS = 24 * 3_600_000;
+/** For waiters: ten beats. */
+const SILENT_OWNER_MS = 10 * BEAT_EVERY_MS;
 const ID_BYTES = 8;
 
 export class Lease {
@@ -25,14 +29,16 @@ export class Lease {
   readonly #path: string;
   readonly #beat: string;
   readonly #timer: NodeJS.Timeout;
+  readonly #startedAt: number;
   #temporaries = 0;
 
   private constructor(fs: FsPort, layout: Layout, id: string) {
     this.#fs = fs;
+    this.#startedAt = fs.now();
     this.id = id;
     this.#path = join(layout.leases, `${id}.json`);
     this.#beat = join(layout.leases, `${id}.beat`);
-    this.#timer = setInterval(() => void fs.touch(this.#beat, new Date(fs.now())).catch(() => undefined), BEAT_EVERY_MS);
+    this.#timer = setInterval(() => void this.#renew().catch(() => undefined), BEAT_EVERY_MS);
     this.#timer.unref();
   }
 
@@ -40,14 +46,36 @@ export class Lease {
     const id = randomBytes(ID_BYTES).toString('hex');
     const lease = new Lease(fs, layout, id);
     try {
-      const text = JSON.stringify({ owner: currentOwner(), startedAt: fs.now() });
       await fs.mkdir(layout.leases);
-      await writeOnce(fs, lease.#path, `${text}\n`);
-      await writeOnce(fs, lease.#beat, '');
+      await lease.#write();
       return lease;
     } catch (error) {
       await lease.release();
       throw error;
+    }
+  }
+
+  /** Now, by the clock of the file system: the change time of a file of ours that was just touched. */
+  async storeNow(): Promise<number> {
+    await this.#fs.touch(this.#beat, new Date(this.#fs.now()));
+    return Number((await this.#fs.stat(this.#beat)).ctimeMs);
+  }
+
+  async #write(): Promise<void> {
+    const text = JSON.stringify({ owner: currentOwner(), startedAt: this.#startedAt });
+    await writeOnce(this.#fs, this.#path, `${text}\n`);
+    await writeOnce(this.#fs, this.#beat, '');
+  }
+
+  async #renew(): Promise<void> {
+    try {
+      await this.#fs.touch(this.#beat, new Date(this.#fs.now()));
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+      // Somebody has removed the folder of the store while it is used.
+      await this.#fs.mkdir(dirname(this.#path));
+      await removeQuietly(this.#fs, this.#path);
+      await this.#write();
     }
   }
 
@@ -103,11 +131,59 @@ export async function removeLease(fs: FsPort, layout: Layout, id: string): Promi
   await removeQuietly(fs, join(layout.leases, `${id}.json`));
 }
 
+/**
+ * Whether an owner that cannot be proved dead has been silent for so long that waiting for it makes no sense. Clocks may jump and differ, so
+ * it is silent when its last sign of life is old by the clock of this machine (beats carry their owner's time) and by that of the file system as
+ * well; or when this process itself has seen no sign for that long, by a clock that nobody sets.
+ */
+export class Silence {
+  readonly #fs: FsPort;
+  readonly #layout: Layout;
+  readonly #lease: Lease;
+  readonly #monotonic: () => number;
+  readonly #watched = new Map<string, { readonly sign: string; readonly since: number }>();
+
+  constructor(fs: FsPort, layout: Layout, lease: Lease, monotonic: () => number) {
+    this.#fs = fs;
+    this.#layout = layout;
+    this.#lease = lease;
+    this.#monotonic = monotonic;
+  }
+
+  /** True if the lease is gone; with `judge` also if its owner has been silent. */
+  async ofLease(id: string, judge: boolean): Promise<boolean> {
+    try {
+      const { mtimeMs, ctimeMs } = await this.#fs.stat(join(this.#layout.leases, `${id}.beat`));
+      return judge && (await this.#isSilent(id, `${mtimeMs} ${ctimeMs}`, Number(mtimeMs), Number(ctimeMs), SILENT_OWNER_MS));
+    } catch (error) {
+      if (isMissing(error)) return true;
+      throw error;
+    }
+  }
+
+  /** Of a file that is written once and says nothing. */
+  ofFile(id: string, writtenAt: number, ms: number): Promise<boolean> {
+    return this.#isSilent(id, String(writtenAt), writtenAt, writtenAt, ms);
+  }
+
+  async #isSilent(id: string, sign: string, ownerTime: number, storeTime: number, ms: number): Promise<boolean> {
+    const now = this.#monotonic();
+    const before = this.#watched.get(id);
+    if (before?.sign !== sign) this.#watched.set(id, { sign, since: now });
+    else if (now - before.since > ms) return true;
+    return this.#fs.now() - ownerTime > ms && (await this.#lease.storeNow()) - storeTime > ms;
+  }
+}
+
 /** Not made durable: after a crash its owner is dead anyway, and a torn lease is never taken for a dead one. */
-async function writeOnce(fs: FsPort, path: string, text: string): Promise<void> {
+export async function writeOnce(fs: FsPort, path: string, text: string): Promise<BigIntStats> {
   const file = await fs.open(path, 'wx', 0o644);
   try {
     await file.write(Buffer.from(text));
+    return await file.stat();
+  } catch (error) {
+    await removeQuietly(fs, path);
+    throw error;
   } finally {
     await file.close();
   }

@@ -7,7 +7,7 @@
 import { dirname } from 'node:path';
 import { digestOf, type Digest } from '../../core/digest.js';
 import { PipelineError } from '../../core/errors.js';
-import { ensureFolder, protectFile, removeQuietly, syncFile, syncFolder, writeTemporary } from './durable.js';
+import { ensureFolder, LINK_UNSUPPORTED, protectFile, removeQuietly, syncFile, syncFolder, writeTemporary } from './durable.js';
 import { errnoOf, isMissing, type FsPort } from './fs-port.js';
 import { hashFile } from './hash-file.js';
 import { objectPath } from './layout.js';
@@ -18,14 +18,19 @@ import type { ObjectState } from './store.js';
 const OBJECT_MODE = 0o444;
 /** A damaged object in the way is set aside and the name tried again; more often than this somebody is destroying them as fast as we write. */
 const LINK_ATTEMPTS = 3;
-/** The file system cannot give a file a second name: rename it instead. */
-const LINK_UNSUPPORTED: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'EMLINK', 'ENOSYS']);
-
+/** Somebody else's file, or a failing disk: as good as none. */
+const UNREADABLE: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'EIO']);
 const NOT_OURS: ReadonlySet<string> = new Set(['EPERM', 'EACCES']);
 
 export interface Stored {
   readonly digest: Digest;
   readonly size: number;
+}
+
+export interface Source {
+  readonly stored: Stored;
+  /** its inode can become the object */
+  readonly movable: boolean;
 }
 
 export class Objects {
@@ -71,13 +76,27 @@ export class Objects {
 
   /** Takes a finished file over: without copying where it can be linked, by copying from another file system or if it has other names. */
   async putFile(path: string): Promise<Stored> {
-    const { stored, movable } = await this.#hashSource(path);
+    const source = await this.examine(path);
+    await this.take(path, source);
+    return source.stored;
+  }
+
+  /** After an error the file is still there; whether the disk still has its bytes is for whoever reads it next to check. */
+  async take(path: string, { stored, movable }: Source): Promise<void> {
+    await this.#shardFor(stored.digest);
+    if (movable) {
+      await this.#makeDurable(path);
+      if ((await this.#publish(path, stored.digest, stored.size, 'try')) === 'published') return;
+    }
+    await this.copyIn(path, stored);
+  }
+
+  /** Copies a file that was examined, compares what was read with what it was then, and removes it. */
+  async copyIn(path: string, stored: Stored): Promise<void> {
     const final = await this.#shardFor(stored.digest);
-    if (movable && (await this.#publish(path, stored.digest, stored.size, 'try')) === 'published') return stored;
     const temporary = await this.#copyIntoShard(path, dirname(final), stored);
     await this.#publish(temporary, stored.digest, stored.size);
     await removeQuietly(this.#fs, path);
-    return stored;
   }
 
   /** Full check by content, remembered by the file's stamp; a damaged object is set aside. */
@@ -110,7 +129,10 @@ export class Objects {
       }
     } catch (error) {
       if (isMissing(error)) return 'missing';
-      throw error;
+      const code = errnoOf(error) ?? '';
+      if (!UNREADABLE.has(code)) throw error;
+      this.#report({ kind: 'store.damaged', what: 'object', id: digest, path, action: `it could not be read (${code}): left in place` });
+      return 'missing';
     }
     const isIt = async (moved: string): Promise<boolean> => (await this.#fs.lstat(moved)).ino === inode;
     await setAside(this.#fs, this.#quarantine, this.#report, { what: 'object', id: digest, path, isIt }, why);
@@ -136,8 +158,8 @@ export class Objects {
     }
   }
 
-  /** Hashes a file that is to be taken over, makes its bytes durable, and says whether its inode can become the object. */
-  async #hashSource(path: string): Promise<{ stored: Stored; movable: boolean }> {
+  /** Hashes a file that is to be taken over, and says whether its inode can become the object. */
+  async examine(path: string): Promise<Source> {
     const before = await this.#fs.lstat(path);
     if (!before.isFile()) {
       throw new PipelineError('E_DATA', `"${path}" cannot be stored`, {
@@ -156,12 +178,17 @@ export class Objects {
         });
       }
       // A second name elsewhere would let somebody write into the object.
-      const movable = after.nlink === 1n;
-      if (movable) {
-        await syncFile(file);
-        await protectFile(file, OBJECT_MODE);
-      }
-      return { stored: { digest, size }, movable };
+      return { stored: { digest, size }, movable: after.nlink === 1n };
+    } finally {
+      await file.close();
+    }
+  }
+
+  async #makeDurable(path: string): Promise<void> {
+    const file = await this.#fs.open(path, 'r');
+    try {
+      await syncFile(file);
+      await protectFile(file, OBJECT_MODE);
     } finally {
       await file.close();
     }
@@ -175,9 +202,9 @@ export class Objects {
       );
       if (result.digest === expected.digest) return temporary;
       await removeQuietly(this.#fs, temporary);
-      throw new PipelineError('E_DATA', `"${path}" was written to while it was being stored`, {
+      throw new PipelineError('E_DATA', `"${path}" was written to while it was being stored, or the disk did not keep it`, {
         facts: { expected: expected.digest, found: result.digest },
-        hint: 'Close a file, and wait for whatever writes it, before the stage ends.',
+        hint: 'Close a file, and wait for whatever writes it, before the stage ends; if it does, check the disk.',
       });
     } finally {
       await source.close();
@@ -216,8 +243,8 @@ export class Objects {
         }
       }
     }
+    await syncFolder(this.#fs, dirname(path)); // before the other name goes: after an error here the file can still be stored elsewhere
     await removeQuietly(this.#fs, from);
-    await syncFolder(this.#fs, dirname(path));
     return 'published';
   }
 

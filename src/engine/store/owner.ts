@@ -25,6 +25,9 @@ export type Liveness = 'alive' | 'dead' | 'unknown';
 /** 1-based position in /proc/<pid>/stat (proc(5)); fields from 3 on follow the closing parenthesis of the command's name. */
 const START_TIME_FIELD = 22;
 const FIRST_FIELD_AFTER_NAME = 3;
+/** Of the first field after the name: a process that has ended and that its parent has not yet asked about, which may last as long as the parent. */
+const ENDED: ReadonlySet<string> = new Set(['Z', 'X', 'x']);
+const NO_TICKS = -1;
 
 export function currentOwner(): Owner {
   return {
@@ -41,8 +44,11 @@ export function livenessOf(owner: Owner, self: Owner = currentOwner()): Liveness
   const sameHost = owner.host === self.host && owner.machine === self.machine;
   if (sameHost && owner.boot !== null && self.boot !== null && owner.boot !== self.boot) return 'dead';
   if (!sameHost || owner.boot !== self.boot || owner.pidNamespace !== self.pidNamespace) return 'unknown';
-  if (owner.startTicks !== null) return startTicksOf(owner.pid) === owner.startTicks ? 'alive' : 'dead';
-  return processExists(owner.pid) ? 'alive' : 'dead';
+  if (owner.startTicks === null) return processExists(owner.pid) ? 'alive' : 'dead';
+  const ticks = startTicksOf(owner.pid);
+  // With hidepid another user's process has no entry in /proc though it lives: its start cannot be compared then.
+  if (ticks === null && processExists(owner.pid)) return 'unknown';
+  return ticks === owner.startTicks ? 'alive' : 'dead';
 }
 
 /** The owner in a lease file; undefined for anything that is not one (such a lease is never taken for dead by itself). */
@@ -62,6 +68,7 @@ function startTicksOf(pid: number): number | null {
   const line = readLine(`/proc/${pid}/stat`);
   if (line === null) return null;
   const fields = line.slice(line.lastIndexOf(')') + 2).split(' ');
+  if (ENDED.has(fields[0] ?? '')) return NO_TICKS;
   const ticks = Number(fields[START_TIME_FIELD - FIRST_FIELD_AFTER_NAME]);
   return Number.isSafeInteger(ticks) ? ticks : null;
 }

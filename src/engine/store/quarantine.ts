@@ -8,7 +8,7 @@ import type { Digest } from '../../core/digest.js';
 import type { StageKey } from '../record.js';
 import type { RunEvent } from '../events.js';
 import { ensureFolder } from './durable.js';
-import { isMissing, type FsPort } from './fs-port.js';
+import { errnoOf, isMissing, type FsPort } from './fs-port.js';
 
 export type DamageEvent = Extract<RunEvent, { kind: 'store.damaged' }>;
 export type DamageListener = (event: DamageEvent) => void;
@@ -55,7 +55,18 @@ export async function setAside(
   why: string,
 ): Promise<void> {
   const { what, id, path } = damage;
-  const target = folder === undefined ? undefined : await quarantine(fs, folder, damage);
-  const outcome = folder === undefined ? 'left in place, the store is only read' : target === undefined ? 'gone or replaced already' : `moved to ${target}`;
+  const outcome = folder === undefined ? 'left in place, the store is only read' : await moved(fs, folder, damage);
   report({ kind: 'store.damaged', what, id, path, action: `${why}: ${outcome}` });
+}
+
+/** A store that cannot be written any more still says what is damaged. */
+async function moved(fs: FsPort, folder: string, damage: Damage): Promise<string> {
+  try {
+    const target = await quarantine(fs, folder, damage);
+    return target === undefined ? 'gone or replaced already' : `moved to ${target}`;
+  } catch (error) {
+    const code = errnoOf(error);
+    if (code === undefined) throw error;
+    return `left in place, it could not be moved (${code})`;
+  }
 }

@@ -1,13 +1,13 @@
 /**
  * Records under their keys: the commit points of the store. One is served only if it is whole, names its own key and every object that it
  * refers to is present at its size; anything else is a miss, never an error. One is written only when its objects are durable.
- * The last writer wins: both computed the same key, and a forced rerun has to replace what is there.
+ * Of two that computed the same key the first wins, because others may have built on its result already; a forced rerun replaces what is there.
  */
 import { PipelineError } from '../../core/errors.js';
 import type { StageKey } from '../record.js';
-import { publishFile } from './durable.js';
+import { publishFile, publishNewFile } from './durable.js';
 import { errnoOf, isMissing, readWhole, type FsPort } from './fs-port.js';
-import { recordPath } from './layout.js';
+import { recordPath, type RecordShelf } from './layout.js';
 import type { Objects } from './objects.js';
 import { setAside, type DamageListener } from './quarantine.js';
 import { decodeRecord, encodeRecord, objectFiles, type AnyRecord } from './record-file.js';
@@ -18,12 +18,12 @@ const LOOKS_AT_ONCE = 64;
 export class Records<R extends AnyRecord> {
   readonly #fs: FsPort;
   readonly #root: string;
-  readonly #shelf: 'records' | 'memos';
+  readonly #shelf: RecordShelf;
   readonly #objects: Objects;
   readonly #quarantine: string | undefined;
   readonly #report: DamageListener;
 
-  constructor(fs: FsPort, root: string, shelf: 'records' | 'memos', objects: Objects, quarantine: string | undefined, report: DamageListener) {
+  constructor(fs: FsPort, root: string, shelf: RecordShelf, objects: Objects, quarantine: string | undefined, report: DamageListener) {
     this.#fs = fs;
     this.#root = root;
     this.#shelf = shelf;
@@ -50,14 +50,30 @@ export class Records<R extends AnyRecord> {
       ({ why } = decoded);
     } catch (error) {
       if (isMissing(error)) return undefined;
-      if (errnoOf(error) !== 'EIO') throw error;
+      const code = errnoOf(error);
+      if (code === undefined) throw error;
+      if (code !== 'EIO') {
+        // Another user's private file, a stale network file: as good as none, and not ours to move.
+        this.#report({ kind: 'store.damaged', what: 'record', id: key, path, action: `it could not be read (${code}): left in place` });
+        return undefined;
+      }
       why = 'the disk could not read it';
     }
     await setAside(this.#fs, this.#quarantine, this.#report, { what: 'record', id: key, path, isIt: isNotRecord(this.#fs, key) }, why);
     return undefined;
   }
 
-  async publish(record: R, temporaryName: string): Promise<void> {
+  /** The record whatever has become of its objects, and without touching it: for history. */
+  async read(key: StageKey): Promise<R | undefined> {
+    const bytes = await readWhole(this.#fs, this.path(key)).catch((error: unknown) => {
+      if (errnoOf(error) === undefined) throw error;
+      return undefined;
+    });
+    const decoded = bytes === undefined ? undefined : decodeRecord(bytes, key);
+    return decoded?.kind === 'record' ? (decoded.record as R) : undefined;
+  }
+
+  async publish(record: R, temporaryName: string, onRival?: (stands: R) => void): Promise<void> {
     for (const file of objectFiles(record)) {
       if (await this.#objects.isPresent(file.digest, file.size)) continue;
       throw new PipelineError('E_CACHE_DAMAGED', `"${this.path(record.key)}" was not written: the object of "${file.name}" is not in the store`, {
@@ -65,7 +81,13 @@ export class Records<R extends AnyRecord> {
         hint: 'Run again, and let nothing else delete files in the folder of the store meanwhile.',
       });
     }
-    await publishFile(this.#fs, this.path(record.key), encodeRecord(record), temporaryName);
+    const path = this.path(record.key);
+    const bytes = encodeRecord(record);
+    if (onRival !== undefined && !(await publishNewFile(this.#fs, path, bytes, temporaryName))) {
+      const rival = await this.lookup(record.key);
+      if (rival !== undefined) return onRival(rival);
+    } else if (onRival !== undefined) return;
+    await publishFile(this.#fs, path, bytes, temporaryName);
   }
 
   async drop(key: StageKey): Promise<void> {

@@ -1,8 +1,9 @@
 /** Walks the sharded shelves of a store in the order of names, streaming: one shard's listing is in memory at a time. */
+import type { Dirent } from 'node:fs';
 import { join } from 'node:path';
 import type { Digest } from '../../core/digest.js';
 import { TEMPORARY_PREFIX } from './durable.js';
-import { entriesOf, type FsPort } from './fs-port.js';
+import { entriesOf, errnoOf, type FsPort } from './fs-port.js';
 import { idOfPlace, type Layout, type Shelf } from './layout.js';
 
 export interface Place {
@@ -13,19 +14,30 @@ export interface Place {
   readonly id: Digest | undefined;
 }
 
-export async function* placesOf(fs: FsPort, layout: Layout, shelf: Shelf): AsyncGenerator<Place> {
+/** `onUnlisted`: called with a folder that cannot be listed, which is then left out; without it that is an error. */
+export async function* placesOf(fs: FsPort, layout: Layout, shelf: Shelf, onUnlisted?: (folder: string, error: unknown) => void): AsyncGenerator<Place> {
   const folder = join(layout.root, shelf);
-  for (const shard of await entriesOf(fs, folder)) {
+  for (const shard of await listed(fs, folder, onUnlisted)) {
     const shardPath = join(folder, shard.name);
     if (!shard.isDirectory()) {
       yield { path: shardPath, name: shard.name, kind: 'stray', id: undefined };
       continue;
     }
-    for (const file of await entriesOf(fs, shardPath)) {
+    for (const file of await listed(fs, shardPath, onUnlisted)) {
       const id = idOfPlace(shelf, shard.name, file.name);
       const kind = file.name.startsWith(TEMPORARY_PREFIX) ? 'temporary' : id === undefined || !file.isFile() ? 'stray' : 'entry';
       yield { path: join(shardPath, file.name), name: file.name, kind, id: kind === 'entry' ? id : undefined };
     }
+  }
+}
+
+async function listed(fs: FsPort, folder: string, onUnlisted: ((folder: string, error: unknown) => void) | undefined): Promise<Dirent[]> {
+  try {
+    return await entriesOf(fs, folder);
+  } catch (error) {
+    if (onUnlisted === undefined || errnoOf(error) === undefined) throw error;
+    onUnlisted(folder, error);
+    return [];
   }
 }
 

@@ -7,7 +7,7 @@ import type { ArtifactFile } from '../../../src/engine/artifact.js';
 import type { FileStore } from '../../../src/engine/store/file-store.js';
 import { nodeFs, type FsPort } from '../../../src/engine/store/fs-port.js';
 import { recordPath } from '../../../src/engine/store/layout.js';
-import type { DamageEvent } from '../../../src/engine/store/quarantine.js';
+import type { StoreEvent } from '../../../src/engine/events.js';
 import { verifyStore, type StoreProblem } from '../../../src/engine/store/verify.js';
 import { FaultFs } from '../../rigs/fault-fs.js';
 import { assertStoreInvariants } from '../../rigs/store-invariants.js';
@@ -28,9 +28,9 @@ function overwrite(path: string, bytes: Uint8Array): void {
   writeFileSync(path, bytes);
 }
 
-async function listening(rig: StoreRig): Promise<{ store: FileStore; events: DamageEvent[] }> {
+async function listening(rig: StoreRig): Promise<{ store: FileStore; events: StoreEvent[] }> {
   const store = await rig.open();
-  const events: DamageEvent[] = [];
+  const events: StoreEvent[] = [];
   store.onEvent((event) => events.push(event));
   return { store, events };
 }
@@ -118,10 +118,10 @@ describe('a damaged object', () => {
     const { file } = await oneStage(rig);
     const fs = new FaultFs({ nth: 3, mode: 'once', code: 'EIO', operation: 'read' }); // VERSION takes the first two
     const store = await rig.open({ fs });
-    const events: DamageEvent[] = [];
+    const events: StoreEvent[] = [];
     store.onEvent((event) => events.push(event));
     expect(await store.verifyObject(file.digest, file.size)).toBe('damaged');
-    expect(events.map((event) => event.action)).toEqual([expect.stringMatching(/^the disk could not read it: moved to /)]);
+    expect(events).toEqual([expect.objectContaining({ action: expect.stringMatching(/^the disk could not read it: moved to /) })]);
     expect(fs.log.filter((line) => line.includes('objects'))).toHaveLength(1);
   });
 
@@ -253,7 +253,7 @@ describe('verify', () => {
     await runStage(store, 'a', ['12345', '678']);
     await runStage(store, 'b', ['12345']);
     const summary = await verifyStore(rig.directory, { readData: true });
-    expect(summary).toEqual({ objects: 2, records: 2, memos: 0, bytesRead: 8, temporaries: 0, problems: {}, clean: true });
+    expect(summary).toEqual({ objects: 2, records: 2, memos: 0, evicted: 0, objectsRead: 2, damaged: false, unchecked: 0, bytesRead: 8, temporaries: 0, problems: {}, clean: true });
     expect(await verifyStore(join(rig.folder, 'nowhere'), { readData: true })).toMatchObject({ objects: 0, clean: true });
   });
 

@@ -200,7 +200,7 @@ describe('file systems that are different', () => {
     expect(steps).toEqual([
       'mkdir /objects/ab', 'open /objects', 'fsync /objects', 'close /objects', 'open ', 'fsync ', 'close ',
       'open /objects/ab/TMP', 'write /objects/ab/TMP', 'fsync /objects/ab/TMP', 'fchmod /objects/ab/TMP', 'close /objects/ab/TMP',
-      'link /objects/ab/#', 'unlink /objects/ab/TMP', 'open /objects/ab', 'fsync /objects/ab', 'close /objects/ab',
+      'link /objects/ab/#', 'open /objects/ab', 'fsync /objects/ab', 'close /objects/ab', 'unlink /objects/ab/TMP',
       'lstat /objects/ab/#',
       'mkdir /records/ab', 'open /records', 'fsync /records', 'close /records', 'open ', 'fsync ', 'close ',
       'open /records/ab/TMP', 'write /records/ab/TMP', 'fsync /records/ab/TMP', 'fchmod /records/ab/TMP', 'close /records/ab/TMP',
@@ -251,7 +251,7 @@ describe('modes', () => {
     writeFileSync(path, 'y');
     const store = await rig.open({ mode: 'read' });
     const events: string[] = [];
-    store.onEvent((event) => events.push(event.action));
+    store.onEvent((event) => event.kind === 'store.damaged' && events.push(event.action));
     expect(await store.verifyObject(digestOf('x'), 1)).toBe('damaged');
     expect(events).toEqual(['its bytes do not match its name: left in place, the store is only read']);
     expect(readFileSync(path, 'utf8')).toBe('y');

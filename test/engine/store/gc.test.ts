@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { digestOf } from '../../../src/core/digest.js';
@@ -37,6 +37,7 @@ async function hits(rig: StoreRig, names: readonly string[]): Promise<string> {
   return found;
 }
 
+const sumOf = (paths: readonly string[]): number => paths.reduce((sum, path) => sum + statSync(path).size, 0);
 const objectCount = (rig: StoreRig): number => filesBelow(join(rig.directory, 'objects')).length;
 
 describe('gc', () => {
@@ -63,8 +64,10 @@ describe('gc', () => {
     expect(filesBelow(rig.directory)).toEqual(before);
     const done = await gc(rig, { maxBytes: 0 });
     expect({ ...done, dryRun: true }).toEqual(planned);
-    expect(done.removed.records.count).toBe(3);
+    expect(done.removed.evicted.count).toBe(3);
+    expect(done.removed.records.count).toBe(0);
     expect(done.bytesAfter).toBe(0);
+    expect(done.historyBytes).toBe(sumOf(filesBelow(join(rig.directory, 'evicted'))));
   });
 
   test('with a limit of bytes evicts what was used longest ago, until the rest fits', async () => {

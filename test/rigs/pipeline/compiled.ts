@@ -30,7 +30,7 @@ function compile(): string {
 }
 
 /** Absolute path of a compiled module of test/rigs/pipeline. */
-export function compiledRig(name: 'worker-entry' | 'run-child'): string {
+export function compiledRig(name: 'worker-entry' | 'run-child' | 'fetch-child'): string {
   made ??= compile();
   return join(made, 'test/rigs/pipeline', `${name}.js`);
 }

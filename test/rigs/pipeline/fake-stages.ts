@@ -86,7 +86,8 @@ export function fakeDefinitions(control: Control, versions: Readonly<Record<stri
         log(`joining for ${params.label}`);
         process.stdout.write(control.wants('print', params.label) ? `printed by ${params.label}\n` : '');
         progress(1, 1);
-        const text = `${params.text}(${read(inputs.a)},${read(inputs.b)})v${version(type)}`.slice(0, params.keep);
+        const dice = control.wants('dice', params.label) ? ` ${process.hrtime.bigint()}` : '';
+        const text = `${params.text}${dice}(${read(inputs.a)},${read(inputs.b)})v${version(type)}`.slice(0, params.keep);
         metric('length', text.length);
         if (control.wants('silent', params.label)) return;
         outputs.out.write('text.txt', `${text}\n${'.'.repeat(params.pad)}`);

@@ -1,0 +1,38 @@
+/** `loadPlan` for files that may bring modules: reads the file, loads what it lists, and reads it once more with their types. A file without modules is read once. */
+import { PipelineError } from '../../core/errors.js';
+import { withSpan, type Diagnostic } from '../diagnostics.js';
+import { loadPlan, type LoadOptions } from '../load-plan.js';
+import type { StageManifest } from '../stage.js';
+import type { ModuleLoaderOptions } from './module-loader.js';
+
+export interface LoadWithModules extends Omit<LoadOptions, 'modules'> {
+  /** asked for only where the file lists modules */
+  loader(): ModuleLoaderOptions;
+}
+
+/** What `loadPlan` gives. */
+export interface LoadedPlan extends Omit<ReturnType<typeof loadPlan>, 'wanted'> {
+  /** the stage types that the modules of the file define */
+  readonly own: readonly StageManifest[];
+}
+
+export async function loadPlanWithModules(file: string, { loader, ...options }: LoadWithModules): Promise<LoadedPlan> {
+  const loaded = new Map<string, readonly StageManifest[]>();
+  const { wanted, ...first } = loadPlan(file, { ...options, modules: loaded });
+  if (wanted === undefined) return { ...first, own: [] };
+  const { loadModule } = await import('./module-loader.js');
+  const how = loader();
+  const failures: Diagnostic[] = [];
+  for (const { path, span } of wanted) {
+    try {
+      loaded.set(path, await loadModule(path, how));
+    } catch (error) {
+      if (!(error instanceof PipelineError)) throw error;
+      failures.push({ severity: 'error', error: error.span === undefined ? withSpan(error, span) : error });
+    }
+  }
+  // What hangs on types that are not known would only repeat the same mistake.
+  if (failures.length > 0) return { ...first, diagnostics: [...first.diagnostics, ...failures], own: [] };
+  const second = loadPlan(file, { ...options, modules: loaded });
+  return { ...second, own: [...loaded.values()].flat() };
+}
