@@ -132,6 +132,7 @@ export class ListRenderer implements Renderer {
         this.#end(event.stage, event.error.code === 'E_CANCELLED' ? 'cancelled' : 'failed');
         if (event.error.code !== 'E_CANCELLED') this.#failures.push(event.stage);
         break;
+      case 'stage.retrying':
       case 'stage.log':
       case 'stage.waiting':
       case 'stage.differs':

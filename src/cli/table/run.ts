@@ -30,7 +30,7 @@ export const RUN_COMMANDS: readonly CommandSpec[] = [
       ['pipeline run pipelines/face-rois.yaml readout', 'no further than readout'],
       ['pipeline run sweep.yaml --set params.percent=1,5,25,100', 'one run for each value'],
     ],
-    load: () => import('../commands/run.js'),
+    load: () => import('../commands/run-unchanged.js'),
   },
   {
     name: 'plan',
