@@ -8,7 +8,7 @@ import { keyMaterial } from './key-material.js';
 import type { Plan, PlannedStage } from './plan.js';
 import type { KeyMaterial, StageKey } from './record.js';
 import { knownExternals, planStatus, type StageStatus, type StatusOptions } from './status.js';
-import { selectStages } from './stage-selector.js';
+import { selectOne, selectStages } from './stage-selector.js';
 import { Past, type Reason } from './why.js';
 
 export interface Explanation extends StageStatus {
@@ -18,6 +18,12 @@ export interface Explanation extends StageStatus {
   readonly against: Reason['against'];
   /** stages before it that will or may run */
   readonly undecided: readonly string[];
+}
+
+/** Of one stage; a selector that means several is refused (E_USAGE). */
+export async function explainStage(plan: Plan, stageName: string, options: StatusOptions): Promise<Explanation> {
+  const [explanation] = await explainStages(plan, [selectOne(plan.stages, stageName, plan.name).name], options);
+  return explanation as Explanation;
 }
 
 /** The stages that the selectors mean, in the order of the plan. Errors: E_UNKNOWN_STAGE_NAME with the nearest name, E_USAGE, and those of planStatus. */

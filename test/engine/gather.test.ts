@@ -2,7 +2,7 @@
 import { chmodSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { explainStages, type Explanation } from '../../src/engine/explain.js';
+import { explainStage } from '../../src/engine/explain.js';
 import { missingExternals } from '../../src/engine/missing-externals.js';
 import type { Plan } from '../../src/engine/plan.js';
 import type { KeyMaterial, StageKey } from '../../src/engine/record.js';
@@ -36,7 +36,7 @@ async function ask<T>(rig: PipelineRig, question: (options: StatusOptions, plan:
   }
 }
 
-const explain = (rig: PipelineRig, stage: string, set: string[] = []) => ask(rig, (options, plan) => explainStages(plan, [stage], options).then(([first]) => first as Explanation), set);
+const explain = (rig: PipelineRig, stage: string, set: string[] = []) => ask(rig, (options, plan) => explainStage(plan, stage, options), set);
 const materialOf = (rig: PipelineRig, run: string, stage: string): KeyMaterial | undefined => readMaterials(rig.storeDirectory, run).find((line) => line.stage === stage)?.material;
 
 describe('instances and gathers', () => {

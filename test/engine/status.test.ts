@@ -1,6 +1,6 @@
 import { utimesSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { explainStages, type Explanation } from '../../src/engine/explain.js';
+import { explainStage } from '../../src/engine/explain.js';
 import { planStatus, type StatusOptions } from '../../src/engine/status.js';
 import { openStore } from '../../src/engine/store/file-store.js';
 import { PipelineRig } from '../rigs/pipeline-rig.js';
@@ -24,7 +24,7 @@ async function ask<T>(rig: PipelineRig, question: (options: StatusOptions, plan:
 
 const status = (rig: PipelineRig, set: string[] = [], versions = {}): Promise<string[]> =>
   ask(rig, async (options, plan) => (await planStatus(plan, options)).map(({ stage, answer, why }) => `${stage} ${answer}${why === '' ? '' : `: ${why}`}`), set, versions);
-const explain = (rig: PipelineRig, stage: string, set: string[] = [], versions = {}) => ask(rig, (options, plan) => explainStages(plan, [stage], options).then(([first]) => first as Explanation), set, versions);
+const explain = (rig: PipelineRig, stage: string, set: string[] = [], versions = {}) => ask(rig, (options, plan) => explainStage(plan, stage, options), set, versions);
 
 describe('plan', () => {
   test('says hit, run or maybe for each stage, and the exact leaf that changed', async () => {
