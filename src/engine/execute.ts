@@ -24,6 +24,9 @@ import type { WorkerPool } from './pool.js';
 import { findKey } from './find-key.js';
 import { ResourceLedger } from './resource-ledger.js';
 import type { StageRegistry } from './stage.js';
+import { delayBefore, waitFor } from './retries.js';
+import type { RunRequest } from './run-request.js';
+import { LEFT_OUT } from './run-selection.js';
 import { RunJournal, type RunSummary } from './run-journal.js';
 import { performStage, type PerformedStage } from './perform-stage.js';
 import type { RunCommand } from './run-command.js';
@@ -58,12 +61,16 @@ export interface ExecuteOptions {
   readonly keepGoing?: boolean;
   /** true for a stage that is to run whatever the store has */
   readonly force?: (stage: string) => boolean;
+  /** false for a stage that may be restored and not run: what the store does not have is then blocked. Default: any may */
+  readonly mayRun?: (stage: string) => boolean;
   /** true for a stage that, if it would be restored, is run again beside that and compared; what is stored stands */
   readonly checkDeterminism?: (stage: string) => boolean;
   readonly signal?: AbortSignal;
   readonly onEvent?: RunEventListener;
   /** versions for the record, e.g. of this program */
   readonly software?: Readonly<Record<string, string>>;
+  /** for the run record */
+  readonly request?: RunRequest;
   /** how the run was called, for the record */
   readonly command?: RunCommand;
 }
@@ -80,7 +87,10 @@ export async function execute(plan: Plan, options: ExecuteOptions): Promise<RunS
 
 interface Node extends FinalStage {
   readonly stage: PlannedStage;
-  readonly index: number;
+  /** who waits for cores is served by it, smallest first */
+  readonly priority: number;
+  /** stages before it in the longest chain that leads here */
+  readonly depth: number;
   readonly producers: ReadonlyMap<string, Node>;
   /** the producers in a row, and which of them was found not ready when last looked at */
   readonly needed: readonly Node[];
@@ -91,6 +101,8 @@ interface Node extends FinalStage {
   repairing: boolean;
   repairs: number;
   started: boolean;
+  /** in a row; what is tried again is not announced again */
+  failedAttempts: number;
   /** it was run again and compared with what is stored */
   compared: boolean;
 }
@@ -178,10 +190,11 @@ class Execution {
         for (;;) {
           const toCompare = this.#isToCompare(node, keyed) ? await this.#options.store.lookup(keyed.key) : undefined;
           if (toCompare === undefined && (await this.#gate.run(() => this.#restore(node, keyed, began)))) return;
+          if (this.#options.mayRun?.(node.stage.name) === false) return this.#leaveOut(node);
           const { broken, stale } = await this.#gate.run(() => checkInputs(node, keyed, this.#contents, this.#options.store, this.#digests));
           if (stale || broken.length > 0) return this.#repair(node, broken as readonly Node[]);
           if (toCompare !== undefined) await this.#withResources(node, () => this.#compare(node, keyed, toCompare));
-          else if (await this.#perform(node, keyed)) return;
+          else if (await this.#perform(node, keyed).catch((error: unknown) => this.#tryAgain(node, error))) return;
         }
       });
     } catch (error) {
@@ -270,11 +283,24 @@ class Execution {
     return false;
   }
 
+  /** False, after its delay, if the stage is to be tried again; what it held is free for others meanwhile. Throws the error of the last attempt. */
+  async #tryAgain(node: Node, error: unknown): Promise<false> {
+    if (error instanceof Stopped || this.#stoppedBy !== undefined) throw error;
+    const { name, retries } = node.stage;
+    node.failedAttempts += 1;
+    const serialized = serializeError(error);
+    const delayMs = delayBefore(retries, node.failedAttempts, serialized);
+    if (delayMs === undefined) throw error;
+    this.#journal.retrying(name, { kind: 'stage.retrying', stage: name, attempt: node.failedAttempts, of: (retries?.times ?? 0) + 1, delayMs, error: serialized });
+    if (await waitFor(delayMs, this.#stopping.signal)) return false;
+    throw this.#abort.signal.aborted ? this.#abort.signal.reason : error;
+  }
+
   /** Undefined if nothing starts any more: the stage is blocked in the end. */
   async #withResources<T>(node: Node, work: () => Promise<T>): Promise<T | undefined> {
     // Inline work is cheap by its contract and shares the engine's thread anyway: it waits for no cores.
     if (this.#isLight(node)) return this.#inline.run(work);
-    const release = await this.#ledger.acquire(node.index, node.stage.resources);
+    const release = await this.#ledger.acquire(node.priority, node.stage.resources);
     if (release === undefined) throw new Stopped();
     try {
       this.#throwIfStopped();
@@ -297,7 +323,7 @@ class Execution {
         ? because('forced', 'forced')
         : await this.#past.whyIfReadable(name, keyed.key, keyed.material);
     node.started = true;
-    this.#journal.started(node.stage, keyed, why.text, why.reasons);
+    if (node.failedAttempts === 0) this.#journal.started(node.stage, keyed, why.text, why.reasons);
     const began = performance.now();
     const { record: made, checkpoint } = await this.#make(node, keyed, store);
     const replaced = forced ? await store.lookup(keyed.key) : undefined;
@@ -315,6 +341,7 @@ class Execution {
     node.outputs = record.outputs;
     node.key = keyed.key;
     node.repairing = false;
+    node.failedAttempts = 0;
     this.#journal.made(name, record.outputs, record.metrics);
     this.#settle(node, 'ran', { kind: 'stage.ran', stage: name, key: keyed.key, durationMs: performance.now() - began, metrics: record.metrics, stored });
   }
@@ -409,8 +436,14 @@ class Execution {
     }
   }
 
-  #block(node: Node, by: string): void {
-    this.#settle(node, 'blocked', { kind: 'stage.blocked', stage: node.stage.name, by });
+  #block(node: Node, by: string, reason?: string): void {
+    this.#settle(node, 'blocked', { kind: 'stage.blocked', stage: node.stage.name, by, ...(reason === undefined ? {} : { reason }) });
+  }
+
+  /** It is needed, has no result, and was not selected to make one. What does not need it goes on. */
+  #leaveOut(node: Node): void {
+    this.#block(node, node.stage.name, LEFT_OUT);
+    this.#blockDependents(node, node.stage.name);
   }
 
   #settle(node: Node, word: StageWord, event: RunEvent): void {
@@ -439,11 +472,14 @@ class Stopped extends PipelineError {
 
 function nodesOf(plan: Plan): Node[] {
   const byName = new Map<string, Node>();
-  return plan.stages.map((stage, index) => {
+  return plan.stages.map((stage, index): Node => {
     const names = new Set(stage.skipped === undefined ? Object.values(stage.inputs).flatMap((bindings) => bindings.map((binding) => binding.stage)) : []);
     const producers = new Map([...names].map((name) => [name, byName.get(name) as Node]));
     const needed = [...producers.values()];
-    const node: Node = { stage, index, producers, needed, waitsFor: 0, dependents: [], state: 'waiting', repairing: false, repairs: 0, started: false, compared: false };
+    const depth = needed.reduce((deepest, producer) => Math.max(deepest, producer.depth + 1), 0);
+    // What is furthest along is finished first, so that a sweep has a whole result early; ties in the order of the plan.
+    const priority = index - depth * plan.stages.length;
+    const node: Node = { stage, priority, depth, producers, needed, waitsFor: 0, dependents: [], state: 'waiting', repairing: false, repairs: 0, started: false, failedAttempts: 0, compared: false };
     for (const producer of needed) producer.dependents.push(node);
     byName.set(stage.name, node);
     return node;

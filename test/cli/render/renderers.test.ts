@@ -104,7 +104,7 @@ test('JSON events are one object a line, the first with the name of the schema',
   const renderer = new JsonRenderer({ write: (chunk) => (text += chunk) });
   renderer.onEvent(started);
   renderer.onEvent({ kind: 'stage.skipped', stage: 'dream', reason: 'a\nb' });
-  expect(text.trimEnd().split('\n').map((line) => JSON.parse(line) as unknown)).toEqual([{ schema: 'pipeline.run.v1', ...started }, { kind: 'stage.skipped', stage: 'dream', reason: 'a\nb' }]);
+  expect(text.trimEnd().split('\n').map((line) => JSON.parse(line) as unknown)).toEqual([{ schema: 'pipeline.run.v1', ...started }, { kind: 'stage.skipped', stage: 'dream', reason: 'a\nb', run: started.run }]);
 });
 
 describe('live rows', () => {
