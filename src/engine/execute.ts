@@ -9,6 +9,7 @@
  * A damaged object is found when it is about to be read: the stage that made it runs again within the same run.
  * Must not know a stage type, a service or how anything is shown.
  */
+import { setMaxListeners } from 'node:events';
 import { rm } from 'node:fs/promises';
 import { PipelineError, serializeError, type SerializedError } from '../core/errors.js';
 import type { Artifact } from './artifact.js';
@@ -126,6 +127,7 @@ class Execution {
     this.#nodes = nodesOf(plan);
     this.#ledger = new ResourceLedger({ cpus: options.cpus, memoryMb: options.memoryMb }, options.jobs ?? Infinity);
     this.#past = new Past(plan.file, options.store, plan.env);
+    setMaxListeners(0, this.#abort.signal, this.#stopping.signal); // every stage under way listens
   }
 
   async run(): Promise<RunSummary> {

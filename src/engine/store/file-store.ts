@@ -15,6 +15,7 @@ import type { ClaimHolder, StoreEvent, UnsavedThing } from '../events.js';
 import type { MemoRecord, StageKey, StageRecord } from '../record.js';
 import { Claims, NO_CLAIM, type Claim } from './claims.js';
 import { TEMPORARY_PREFIX } from './durable.js';
+import { Gate } from '../gate.js';
 import { errnoOf, nodeFs, type FsPort } from './fs-port.js';
 import { withStoreErrors } from './io-errors.js';
 import { checkpointPath, ensureFormat, layoutOf, readFormat, type Layout } from './layout.js';
@@ -83,6 +84,8 @@ async function openWritable(fs: FsPort, layout: Layout, options: OpenStoreOption
   }
 }
 
+/** Pieces of work at a time: enough for a disk, and each holds at most two files open, so that hundreds of stages that end at once get by with few handles. */
+const WORKING_AT_ONCE = 8;
 const SCRATCH_PREFIX = 'pipeline-scratch-';
 const SCRATCH_ID_BYTES = 8;
 
@@ -120,6 +123,7 @@ export class FileStore implements Store {
   readonly #staging: string;
   readonly #scratchStaging: string;
   readonly #channel: Channel;
+  readonly #gate = new Gate(WORKING_AT_ONCE);
   #counter = 0;
 
   constructor(fs: FsPort, layout: Layout, mode: StoreMode, channel: Channel, { lease, scratch, ownsScratch }: Workplace) {
@@ -203,11 +207,12 @@ export class FileStore implements Store {
   }
 
   async lookupEvicted(key: StageKey): Promise<StageRecord | undefined> {
-    return this.mode === 'off' ? undefined : this.#evicted.read(key);
+    return this.mode === 'off' ? undefined : this.#gate.run(() => this.#evicted.read(key));
   }
 
   async claim(key: StageKey, about: string): Promise<Claim | ClaimHolder> {
-    return this.#claims === undefined ? NO_CLAIM : this.#claims.take(key, about);
+    const claims = this.#claims;
+    return claims === undefined ? NO_CLAIM : this.#gate.run(() => claims.take(key, about));
   }
 
   async awaitClaim(key: StageKey, signal: AbortSignal): Promise<void> {
@@ -297,7 +302,7 @@ export class FileStore implements Store {
     if (this.#lease === undefined || this.#needsScratch(record)) return false;
     const name = this.#lease.temporaryName();
     try {
-      await records.publish(record, name, onRival);
+      await this.#gate.run(() => records.publish(record, name, onRival));
       return true;
     } catch (error) {
       this.#unsaved(records === (this.#memos as unknown) ? 'memo' : 'record', error);
@@ -324,6 +329,6 @@ export class FileStore implements Store {
   }
 
   #guard<T>(action: string, path: string, work: () => Promise<T>): Promise<T> {
-    return withStoreErrors(this.#fs, action, path, work);
+    return withStoreErrors(this.#fs, action, path, () => this.#gate.run(work));
   }
 }
