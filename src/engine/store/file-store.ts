@@ -4,10 +4,8 @@
  * outputs. The same scratch serves mode `read-write` where the folder cannot be written any more (full, failing, taken away): what a stage made is
  * then kept for this run, and the event says what was not saved. Composition only: how objects, records, claims and leases behave is said there.
  */
-import { mkdir, mkdtemp } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
-import { randomBytes } from 'node:crypto';
-import { tmpdir } from 'node:os';
 import { join, resolve, sep } from 'node:path';
 import type { Digest } from '../../core/digest.js';
 import { PipelineError } from '../../core/errors.js';
@@ -24,6 +22,7 @@ import { Objects, type Stored } from './objects.js';
 import { patientFs } from './patient-fs.js';
 import { objectFiles } from './record-file.js';
 import { Records } from './records.js';
+import { newScratchPath, sweepScratch } from './scratch.js';
 import type { ObjectState, Store } from './store.js';
 
 export type StoreMode = Store['mode'];
@@ -66,7 +65,8 @@ export async function openStore(directory: string, options: OpenStoreOptions): P
         report({ kind: 'store.unsaved', what: 'store', path: layout.root, system, message: (error as Error).message });
       }
     }
-    const scratch = options.scratch ?? (await mkdtemp(join(tmpdir(), SCRATCH_PREFIX)));
+    const scratch = options.scratch ?? newScratchPath();
+    await makeScratch(scratch);
     return new FileStore(fs, layout, mode === 'read-write' ? 'read' : mode, channel, { scratch, ownsScratch: options.scratch === undefined });
   });
 }
@@ -76,7 +76,7 @@ async function openWritable(fs: FsPort, layout: Layout, options: OpenStoreOption
   try {
     await ensureFormat(fs, layout, () => lease.temporaryName());
     // Only its name is chosen now: most runs never need it.
-    const scratch = options.scratch ?? join(tmpdir(), `${SCRATCH_PREFIX}${randomBytes(SCRATCH_ID_BYTES).toString('hex')}`);
+    const scratch = options.scratch ?? newScratchPath();
     return new FileStore(fs, layout, 'read-write', channel, { lease, scratch, ownsScratch: options.scratch === undefined });
   } catch (error) {
     await lease.release();
@@ -86,8 +86,10 @@ async function openWritable(fs: FsPort, layout: Layout, options: OpenStoreOption
 
 /** Pieces of work at a time: enough for a disk, and each holds at most two files open, so that hundreds of stages that end at once get by with few handles. */
 const WORKING_AT_ONCE = 8;
-const SCRATCH_PREFIX = 'pipeline-scratch-';
-const SCRATCH_ID_BYTES = 8;
+
+async function makeScratch(path: string): Promise<void> {
+  if ((await mkdir(path, { recursive: true, mode: 0o700 })) !== undefined) await sweepScratch(); // room for ours
+}
 
 interface Channel {
   /** what happened before somebody listened */
@@ -286,7 +288,7 @@ export class FileStore implements Store {
       `${action} in the scratch folder, because the store cannot be written`,
       this.scratch,
       async () => {
-        await mkdir(this.scratch, { recursive: true, mode: 0o700 });
+        await makeScratch(this.scratch);
         return work();
       },
       needed,
