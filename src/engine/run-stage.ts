@@ -143,8 +143,8 @@ const OUTPUT_ERRORS: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EROFS',
 
 /** What a disk does, or somebody who removes files of the store while they are used, is no mistake of the stage. */
 function ofTheDisk(job: StageJob, error: unknown): unknown {
-  const { path } = error as { path?: unknown };
-  if (!isMissing(error) || typeof path !== 'string' || !path.startsWith(job.store.directory)) return outputError(job, error);
+  const { path, syscall } = error as { path?: unknown; syscall?: unknown };
+  if (!isMissing(error) || syscall === 'mkdir' || typeof path !== 'string' || !path.startsWith(job.store.directory)) return outputError(job, error);
   return new PipelineError('E_STORE_IO', `"${path}" was removed while "${job.stage}" used it`, {
     facts: { action: 'running a stage', system: errnoOf(error) ?? '' },
     hint: 'Run again, and let nothing delete files in the folder of the store meanwhile.',
@@ -157,7 +157,9 @@ function outputError(job: StageJob, error: unknown): unknown {
   const system = errnoOf(error) ?? '';
   const { path, syscall } = error as { path?: unknown; syscall?: unknown };
   const about = typeof path === 'string' ? path.startsWith(job.staging) : syscall !== 'read';
-  if (!OUTPUT_ERRORS.has(system) || !about) return error;
+  // Node's recursive mkdir says ENOENT whatever the system said.
+  const refused = syscall === 'mkdir' && isMissing(error);
+  if (!(OUTPUT_ERRORS.has(system) || refused) || !about) return error;
   const full = system === 'ENOSPC' || system === 'EDQUOT';
   return new PipelineError(full ? 'E_NO_SPACE' : 'E_STORE_IO', `"${job.stage}" could not write its outputs: ${(error as Error).message}`, {
     facts: { action: WRITING_OUTPUTS, system, folder: job.staging },
