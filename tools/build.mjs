@@ -1,7 +1,8 @@
 // Builds the project: compiles, then writes what the planner needs to know of every stage type (so that planning loads no stage code), the published
 // schema and the stage reference, and makes `npx pipeline` work in this folder. Usage: node tools/build.mjs
 import { execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
@@ -32,6 +33,11 @@ writeIfChanged('docs/stages.md', referencePage(manifests, BUILT_IN_PAGE));
 
 const [{ COMMANDS, GLOBAL_OPTIONS }, { ENVIRONMENT }, { EXIT_CODE_TABLE }] = [await load('dist/cli/command-table.js'), await load('dist/cli/help-text.js'), await load('dist/cli/exit-codes.js')];
 writeIfChanged('docs/cli.md', (await load('tools/cli-reference.mjs')).cliReference({ commands: COMMANDS, globalOptions: GLOBAL_OPTIONS, environment: ENVIRONMENT, exitCodes: EXIT_CODE_TABLE }));
+
+// What an unchanged run is remembered under: another build may plan otherwise.
+const built = createHash('sha256');
+for (const name of readdirSync(at('dist'), { recursive: true }).sort()) if (/\.(?:js|cjs|json)$/.test(name)) built.update(`${name}\0`).update(readFileSync(at('dist', name)));
+writeFileSync(at('dist/build-digest'), `${built.digest('hex')}\n`);
 
 chmodSync(at('dist/cli/main.js'), 0o755);
 const link = at('node_modules/.bin/pipeline');

@@ -15,6 +15,8 @@ export interface Composition {
   readonly registry: StageRegistry;
   /** absolute path of the module that a worker process starts with */
   readonly workerEntry: string;
+  /** a digest of all code that decides about plans, keys and results; without it no run is remembered (engine/run-memory.ts) */
+  readonly build?: string;
 }
 
 export interface CliIo {

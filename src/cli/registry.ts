@@ -13,13 +13,16 @@ import { PACKAGE_ROOT } from './package-root.js';
 
 const VALIDATORS_PATH = join(PACKAGE_ROOT, 'dist', 'stages', 'validators.cjs');
 export const MANIFEST_PATH = join(PACKAGE_ROOT, 'dist', 'stages', 'manifest.json');
+const BUILD_PATH = join(PACKAGE_ROOT, 'dist', 'build-digest');
 const WORKER_ENTRY = join(PACKAGE_ROOT, 'dist', 'cli', 'worker.js');
 
 /** Numeric families, known without loading a runtime; a test holds them equal to what the services say of themselves. */
 export const SERVICE_IDENTITIES: Readonly<Record<string, string>> = { tensor: 'onnxruntime-cpu' };
 
+let builtIn: Composition | undefined;
+
 export function compositionOf(io: CliIo): Composition {
-  return io.composition ?? { registry: builtInRegistry(), workerEntry: WORKER_ENTRY };
+  return io.composition ?? (builtIn ??= { registry: builtInRegistry(), workerEntry: WORKER_ENTRY, ...buildDigest() });
 }
 
 function builtInRegistry(): StageRegistry {
@@ -36,6 +39,15 @@ export function serviceIdentity(name: string): string {
   const identity = SERVICE_IDENTITIES[name];
   if (identity === undefined) throw new PipelineError('E_SERVICE_MISSING', `service "${name}" does not exist`, { facts: { expected: Object.keys(SERVICE_IDENTITIES).join(', '), found: name }, hint: 'correct `needs` of the stage type' });
   return identity;
+}
+
+/** Written by the build. */
+function buildDigest(): { build?: string } {
+  try {
+    return { build: readFileSync(BUILD_PATH, 'utf8').trim() };
+  } catch {
+    return {};
+  }
 }
 
 function readManifests(): readonly StageManifest[] {

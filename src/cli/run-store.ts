@@ -2,6 +2,7 @@
  * The store of a run: the local one, with the shared cache of the project behind it if there is one. Says at the end what was shared. Without a
  * shared cache none of its code is loaded.
  */
+import type { Settings } from '../engine/config/settings.js';
 import type { LayeredStore } from '../engine/remote/layered-store.js';
 import { openStore } from '../engine/store/file-store.js';
 import type { Store } from '../engine/store/store.js';
@@ -18,12 +19,16 @@ export interface RunStore {
   readonly finish: (signal: AbortSignal) => Promise<void>;
 }
 
+/** Whether a shared cache stands behind the store. */
+export function isShared(settings: Settings): boolean {
+  return ['remote.url', 'remote.directory'].some((name) => settings.get(name) !== undefined) || settings.get('remote.mode')?.from === 'flag';
+}
+
 /** Errors: those of opening a store, and whatever is wrong with the configuration of the shared cache. */
 export async function openRunStore(invocation: Invocation, { root, store: directory }: ProjectPaths): Promise<RunStore> {
   const { io, options } = invocation;
   const settings = settingsOf(invocation, root);
-  const isConfigured = ['remote.url', 'remote.directory'].some((name) => settings.get(name) !== undefined) || settings.get('remote.mode')?.from === 'flag';
-  const remote = isConfigured && options.cacheMode !== 'off' ? await import('../engine/remote/remote-settings.js') : undefined;
+  const remote = isShared(settings) && options.cacheMode !== 'off' ? await import('../engine/remote/remote-settings.js') : undefined;
   const shared = remote?.remoteSettings(settings, { root, cwd: io.cwd, env: io.env });
   // Who says `--cache-mode read-write` wants to know; otherwise a cache that cannot be written is read.
   const local = await openStore(directory, { mode: options.cacheMode, ...(options.raw['cacheMode'] === undefined ? { fallback: 'read' } : {}) });

@@ -13,6 +13,7 @@ import { PipelineError } from '../core/errors.js';
 import type { JsonValue } from '../core/json.js';
 import { canonicalDigest, sortedJson } from './canonical.js';
 import { publishFile, TEMPORARY_PREFIX } from './store/durable.js';
+import { HashThreads } from './hash-threads.js';
 import { errnoOf, isMissing, nodeFs, readWhole, type FsPort } from './store/fs-port.js';
 import { hashFile } from './store/hash-file.js';
 import { withStoreErrors } from './store/io-errors.js';
@@ -22,6 +23,8 @@ import { isSettled, stampOf, type Stamp } from './store/stamp.js';
 const FILE = 'external-digests.json';
 const FORMAT = 1;
 const DOMAIN = 'external-digests/1';
+/** A file of this size takes some tenths of a second: longer than it takes to start a thread, and longer than everything else should wait. */
+const THREAD_BYTES = 64 << 20;
 const READ_ONLY: ReadonlySet<string> = new Set(['EROFS', 'EACCES', 'EPERM']);
 
 export interface ExternalDigest {
@@ -36,6 +39,7 @@ export class ExternalDigests {
   readonly #file: string;
   readonly #known: Map<string, ExternalDigest>;
   readonly #reading = new Map<string, Promise<ExternalDigest>>();
+  readonly #threads = new HashThreads();
   #dirty = false;
 
   private constructor(fs: FsPort, file: string, known: Map<string, ExternalDigest>) {
@@ -54,6 +58,11 @@ export class ExternalDigests {
     const stamp = currentStamp(path);
     const entry = this.#known.get(identityOf(stamp));
     return entry?.stamp === stamp ? entry : undefined;
+  }
+
+  /** Files that are worth reading at the same time: those that are large enough for threads of their own. */
+  get atOnce(): number {
+    return this.#threads.width;
   }
 
   /** Errors: E_EXTERNAL_MISSING; E_INPUT_CHANGED if the file changed while it was read; E_STORE_IO. Rejects with the signal's reason. */
@@ -109,7 +118,8 @@ export class ExternalDigests {
         const stamp = stampOf(stats);
         const total = Number(stats.size);
         const options = { ...(onProgress === undefined ? {} : { onBytes: (done: number) => onProgress(done, total) }), ...(signal === undefined ? {} : { signal }) };
-        const { digest, size } = await hashFile(file, total, options);
+        // Between the two looks at its stamp it does not matter who reads the file.
+        const { digest, size } = total < THREAD_BYTES ? await hashFile(file, total, options) : await this.#threads.hash(path, options.onBytes, signal);
         if (stampOf(await file.stat()) !== stamp || currentStamp(path) !== stamp) throw changed(path);
         const entry = { digest, size, stamp };
         if (isSettled(stamp, began)) {

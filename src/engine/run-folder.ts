@@ -20,6 +20,8 @@ export const MATERIALS_FILE = 'materials.ndjson';
 const TEMPORARY = '.tmp-run.json';
 /** Hundreds of stages may be under way at once, and file handles are few: the log that was written to longest ago is closed, and opened again when needed. */
 const MOST_OPEN_LOGS = 4;
+/** characters of events that wait to be written together */
+const MOST_PENDING = 65536;
 
 export interface MaterialLine {
   readonly stage: string;
@@ -43,6 +45,9 @@ export class RunFolder {
   readonly #logs = new Map<string, number>();
   #materials: number | undefined;
   #seq = 0;
+  /** lines of stages that were found done: thousands in a moment, so they are written together */
+  #pending = '';
+  #late: Error | undefined;
 
   /** Makes the folder; `path` must not exist. */
   constructor(path: string) {
@@ -56,7 +61,27 @@ export class RunFolder {
   event(event: RunEvent, elapsedMs: number): void {
     if (event.kind === 'stage.progress') return;
     this.#seq += 1;
-    writeSync(this.#events, `${JSON.stringify({ seq: this.#seq, ms: Math.round(elapsedMs), ...event })}\n`);
+    if (this.#pending === '') setImmediate(() => this.#flushLate());
+    this.#pending += `${JSON.stringify({ seq: this.#seq, ms: Math.round(elapsedMs), ...event })}\n`;
+    // Whatever else happens is on disk before anything follows from it: a stage may take this process down with it.
+    if ((event.kind !== 'stage.restored' && event.kind !== 'stage.skipped') || this.#pending.length > MOST_PENDING) this.#flush();
+  }
+
+  #flush(): void {
+    if (this.#late !== undefined) throw this.#late;
+    if (this.#pending === '') return;
+    const lines = this.#pending;
+    this.#pending = '';
+    writeFileSync(this.#events, lines);
+  }
+
+  /** Nobody waits for this: an error is kept for the next who writes. */
+  #flushLate(): void {
+    try {
+      this.#flush();
+    } catch (error) {
+      this.#late = error as Error;
+    }
   }
 
   material(line: MaterialLine): void {
@@ -101,6 +126,7 @@ export class RunFolder {
 
   #close(): void {
     for (const stage of [...this.#logs.keys()]) this.endLog(stage);
+    this.#flush();
     if (this.#materials !== undefined) closeSync(this.#materials);
     closeSync(this.#events);
   }

@@ -52,8 +52,13 @@ export interface JournalOptions {
   readonly store: Store;
   readonly onEvent?: RunEventListener;
   readonly software?: Readonly<Record<string, string>>;
+  /** by `performance.now()`; default: now */
+  readonly began?: number;
   readonly command?: RunCommand;
 }
+
+/** What a run record says of a plan besides its stages. */
+export type PlanHead = Omit<Plan, 'stages'>;
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 const RUN_ID_ATTEMPTS = 20;
@@ -63,7 +68,7 @@ export class RunJournal {
   readonly software: Readonly<Record<string, string>>;
   /** called once, when a listener threw or the run could not be recorded: no stage is to blame */
   onFailure: () => void = () => undefined;
-  readonly #plan: Plan;
+  readonly #plan: PlanHead;
   #folder: RunFolder | undefined;
   /** a folder that could not be written at some point gets its record at the end all the same */
   #lostFolder: RunFolder | undefined;
@@ -72,8 +77,8 @@ export class RunJournal {
   readonly #store: Store;
   readonly #listener: RunEventListener | undefined;
   readonly #command: RunCommand | undefined;
-  readonly #startedAt = new Date();
-  readonly #began = performance.now();
+  readonly #startedAt: Date;
+  readonly #began: number;
   readonly #outcomes: ReadonlyMap<string, Mutable<StageOutcome>>;
   readonly #outputs = new Map<string, Readonly<Record<string, Artifact>>>();
   /** what was taken from the second level of the cache */
@@ -83,26 +88,46 @@ export class RunJournal {
   #over = false;
   readonly #openFailure: unknown;
 
-  private constructor(plan: Plan, options: JournalOptions) {
+  private constructor(plan: PlanHead, outcomes: readonly Mutable<StageOutcome>[], options: JournalOptions) {
     this.#plan = plan;
     this.#store = options.store;
     this.#listener = options.onEvent;
+    this.#began = options.began ?? performance.now();
+    this.#startedAt = new Date(Date.now() - (performance.now() - this.#began));
     this.#command = options.command;
     this.software = { ...softwareVersions(), ...options.software };
-    this.#outcomes = new Map(plan.stages.map((stage) => [stage.name, outcomeOf(stage)]));
+    this.#outcomes = new Map(outcomes.map((outcome) => [outcome.name, outcome]));
     let failure: unknown;
     [this.id, this.#folder, failure] = openFolder(options.store);
     this.#openFailure = failure;
   }
 
   static begin(plan: Plan, options: JournalOptions): RunJournal {
-    const journal = new RunJournal(plan, options);
+    const journal = new RunJournal(plan, plan.stages.map(outcomeOf), options);
     journal.#write((folder) => folder.begin({ ...journal.#record('running'), owner: currentOwner() }));
     journal.#keepSources();
-    const stages = plan.stages.map((stage) => ({ name: stage.name, type: stage.manifest.type, ...ofInstance(stage) }));
-    journal.emit({ kind: 'run.started', run: journal.id, name: journal.#name(), pipeline: plan.name, file: plan.file, stages });
-    if (journal.#openFailure !== undefined) journal.notSaved('run', journal.#openFailure);
+    journal.#started();
     return journal;
+  }
+
+  /**
+   * Of a run in which everything is as it was: `outcomes` (of stages that were restored or skipped) are its outcomes. They are all told at once, so a
+   * record of the run under way would be replaced before anybody could read it, and is not written.
+   */
+  static unchanged(plan: PlanHead, outcomes: readonly StageOutcome[], options: JournalOptions): RunJournal {
+    const journal = new RunJournal(plan, outcomes, options);
+    journal.#keepSources();
+    journal.#started();
+    for (const { name, reason = '', word } of outcomes) if (word === 'skipped') journal.emit({ kind: 'stage.skipped', stage: name, reason });
+    for (const { name, key, word } of outcomes) if (word === 'restored') journal.emit({ kind: 'stage.restored', stage: name, key: key as StageKey, durationMs: 0 });
+    return journal;
+  }
+
+  #started(): void {
+    const { name: pipeline, file } = this.#plan;
+    const stages = [...this.#outcomes.values()].map(({ name, type, coordinates }) => ({ name, type, ...(coordinates === undefined ? {} : { coordinates }) }));
+    this.emit({ kind: 'run.started', run: this.id, name: this.#name(), pipeline, file, stages });
+    if (this.#openFailure !== undefined) this.notSaved('run', this.#openFailure);
   }
 
   emit(event: RunEvent): void {
@@ -265,7 +290,7 @@ export class RunJournal {
       outcome,
       startedAt: this.#startedAt.toISOString(),
       durationMs: Math.round(performance.now() - this.#began),
-      restricted: [...this.#outputs.values()].some((outputs) => Object.values(outputs).some((artifact) => artifact.restricted === true)),
+      restricted: [...this.#outcomes.values()].some(({ outputs }) => Object.values(outputs).some((output) => output.restricted)),
       stages: [...this.#outcomes.values()],
       software: this.software,
       hardware: hardware(),

@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { digestOf, isDigest, type Digest } from '../core/digest.js';
 import type { Plan } from './plan.js';
 import { runFolderOf } from './run-history.js';
+import { sourcesOf, sourceText } from './source-text.js';
 import { isPlainObject } from './store/plain.js';
-import { readPipelineText } from './yaml-guard.js';
 
 export const SOURCES_FILE = 'sources.json';
 
@@ -20,10 +20,9 @@ export interface SourceText {
 }
 
 /** The pipeline file first, then what it is built on. */
-export function keepSources(folder: string, plan: Plan): void {
-  const { sources = [{ path: plan.file, digest: plan.source }] } = plan as { readonly sources?: readonly Omit<SourceText, 'text'>[] };
-  const texts = sources.flatMap(({ path, digest }) => {
-    const text = textOf(path);
+export function keepSources(folder: string, plan: Omit<Plan, 'stages'>): void {
+  const texts = sourcesOf(plan).flatMap(({ path, digest }) => {
+    const text = sourceText(path);
     return text === undefined || digestOf(text) !== digest ? [] : [{ path, digest, text }];
   });
   writeFileSync(join(folder, SOURCES_FILE), `${JSON.stringify({ format: 1, files: texts }, null, 1)}\n`);
@@ -43,12 +42,4 @@ function isSource(data: unknown): data is SourceText {
   if (!isPlainObject(data)) return false;
   const { path, digest, text } = data;
   return typeof path === 'string' && typeof text === 'string' && typeof digest === 'string' && isDigest(digest) && digestOf(text) === digest;
-}
-
-function textOf(path: string): string | undefined {
-  try {
-    return readPipelineText(path);
-  } catch {
-    return undefined; // removed since: the record still holds its digest
-  }
 }

@@ -12,12 +12,15 @@ import { externalParameters } from './external-parameters.js';
 import type { ExternalFile, StageRegistry } from './stage.js';
 import type { Stamp } from './store/stamp.js';
 
+/** What the outside files of a stage follow from. */
+type StageOutside = Pick<PlannedStage, 'name' | 'manifest' | 'params'>;
+
 export interface KnownExternal extends ExternalFile {
   readonly content: ExternalDigest;
 }
 
 /** In the order of the stage type. Errors: E_EXTERNAL_MISSING and what else the stage type says; E_DATA for a name that is listed twice. */
-export async function listExternals(stage: PlannedStage, registry: StageRegistry): Promise<readonly ExternalFile[]> {
+export async function listExternals(stage: StageOutside, registry: StageRegistry): Promise<readonly ExternalFile[]> {
   const { type } = stage.manifest;
   const module = Object.hasOwn(registry.modules, type) ? registry.modules[type] : undefined;
   const files = module?.externals === undefined ? filesOfParameters(stage) : await (await module.externals())(stage.params);
@@ -39,7 +42,7 @@ export async function listExternals(stage: PlannedStage, registry: StageRegistry
  * Without a module that lists them: every parameter marked as an outside file, under the parameter's own name. A path is never in the key, so a type
  * that takes one and lists nothing would have the same key for every content; hence this, and the refusal for folders.
  */
-function filesOfParameters(stage: PlannedStage): ExternalFile[] {
+function filesOfParameters(stage: StageOutside): ExternalFile[] {
   return externalParameters(stage.manifest.params).flatMap(([name, kind]) => {
     const path = stage.params[name];
     if (typeof path !== 'string' || path === '') return [];
@@ -61,26 +64,54 @@ export interface DigestOptions {
 
 const KEEP_EVERY_MS = 10_000;
 
-/** Reads what is not known yet, one file after the other (a disk is fastest so). */
+/** Reads what is not known yet, as many files at once as there are threads for large ones. */
 export async function digestExternals(files: readonly ExternalFile[], digests: ExternalDigests, options: DigestOptions): Promise<KnownExternal[]> {
-  const unknown = files.filter(({ path }) => digests.known(path) === undefined);
-  const total = unknown.reduce((sum, { path }) => sum + statSync(path).size, 0);
-  const pending = new Set(unknown.map(({ path }) => path));
-  let before = 0;
+  const unknown = new Map(files.filter(({ path }) => digests.known(path) === undefined).map(({ path }) => [path, 0]));
+  const total = [...unknown.keys()].reduce((sum, path) => sum + statSync(path).size, 0);
+  const contents = new Map<string, ExternalDigest>();
+  let done = 0;
   let kept = performance.now();
+  const read = async (path: string): Promise<void> => {
+    const content = await digests.digest(path, (bytes) => advance(path, bytes), options.signal);
+    contents.set(path, content);
+    advance(path, content.size);
+    if (performance.now() - kept < KEEP_EVERY_MS) return;
+    kept = performance.now();
+    await options.keep();
+  };
+  const advance = (path: string, bytes: number): void => {
+    done += bytes - (unknown.get(path) as number);
+    unknown.set(path, bytes);
+    options.onProgress(done, total);
+  };
+  await eachAtOnce([...unknown.keys()], digests.atOnce, async (path) => {
+    options.signal.throwIfAborted();
+    await read(path);
+  });
   const known: KnownExternal[] = [];
   for (const file of files) {
     options.signal.throwIfAborted();
-    const onBytes = (done: number): void => options.onProgress(before + done, total);
-    const content = await digests.digest(file.path, pending.has(file.path) ? onBytes : undefined, options.signal);
-    if (pending.delete(file.path)) before += content.size;
-    known.push({ ...file, content });
-    if (performance.now() - kept < KEEP_EVERY_MS) continue;
-    await options.keep();
-    kept = performance.now();
+    known.push({ ...file, content: contents.get(file.path) ?? (await digests.digest(file.path, undefined, options.signal)) });
   }
-  if (unknown.length > 0) await options.keep();
+  if (unknown.size > 0) await options.keep();
   return known;
+}
+
+/** In order, `width` at a time. After an error nothing more begins; it is thrown when what had begun is over. */
+async function eachAtOnce<T>(items: readonly T[], width: number, work: (item: T) => Promise<void>): Promise<void> {
+  let next = 0;
+  let failed = false;
+  const lane = async (): Promise<void> => {
+    while (next < items.length && !failed) {
+      next += 1;
+      await work(items[next - 1] as T).catch((error: unknown) => {
+        failed = true;
+        throw error;
+      });
+    }
+  };
+  const lanes = await Promise.allSettled(Array.from({ length: Math.min(width, items.length) }, lane));
+  for (const result of lanes) if (result.status === 'rejected') throw result.reason;
 }
 
 export function externalContents(known: readonly KnownExternal[]): Record<string, Digest> {

@@ -44,6 +44,12 @@ export interface RunSettings {
 export class FakeProject {
   readonly folder = mkdtempSync(join(tmpdir(), 'pipeline-cli-'));
   readonly runs: string[] = [];
+  /** versions of stage types other than 1 */
+  readonly versions: Record<string, number> = {};
+  /** how often a pipeline file was planned */
+  planned = 0;
+  /** with one, runs are remembered */
+  build: string | undefined;
   /** called inside the running stage */
   during: (type: string, context: StageContext) => void | Promise<void> = () => undefined;
 
@@ -84,7 +90,12 @@ export class FakeProject {
           manifests: new Map(definitions.map((definition): [string, StageManifest] => [definition.type, manifestOf(definition)])),
           modules: Object.fromEntries(definitions.map((definition) => [definition.type, { load: () => Promise.resolve(definition) }])),
           serviceIdentity: (name) => name,
+          validators: () => {
+            this.planned += 1;
+            return {};
+          },
         },
+        ...(this.build === undefined ? {} : { build: this.build }),
         workerEntry: join(this.folder, 'no-worker.js'),
       },
     });
@@ -157,6 +168,6 @@ export class FakeProject {
       outputs: { number: { type: 'Number', description: 'a number' } },
       run: run('fake.source', ({ outputs }) => outputs['number']?.json('number.json', { value: 1 })),
     };
-    return [number, double, sum, source] as unknown as StageDefinition[];
+    return [number, double, sum, source].map((definition) => ({ ...definition, version: this.versions[definition.type] ?? 1 })) as unknown as StageDefinition[];
   }
 }

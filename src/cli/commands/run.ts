@@ -4,7 +4,8 @@ import { execute } from '../../engine/execute.js';
 import type { Plan } from '../../engine/plan.js';
 import { createWorkerPool } from '../../engine/pool.js';
 import { logOf } from '../../engine/run-folder.js';
-import { publishResults, type PublishedResults } from '../../engine/publish-results.js';
+import { publishResults } from '../../engine/publish-results.js';
+import { rememberRun } from '../../engine/run-memory.js';
 import type { RunSummary } from '../../engine/run-journal.js';
 import { selectStages, splitSelectors } from '../../engine/stage-selector.js';
 import { renderReport } from '../../report/html.js';
@@ -22,6 +23,8 @@ import { compositionOf } from '../registry.js';
 import { reportModel } from '../report-model.js';
 import { countsLine } from '../render/stage-line.js';
 import { ALL_STAGES, resumeCommand } from '../resume-command.js';
+import { printResults } from '../results-output.js';
+import { memoryPlace } from '../run-request.js';
 import { openRunStore } from '../run-store.js';
 import { rendererFor } from '../run-renderer.js';
 import { commandOf } from '../run-command.js';
@@ -75,6 +78,9 @@ export async function handle(invocation: Invocation): Promise<number> {
     if (!options.json) printOutcome(summary, invocation);
     const results = await publishResults(plan, summary, store, paths.results, async () => renderReport(await reportModel(summary, store, io.cwd)));
     printResults(results, summary, invocation);
+    // Modules of the project are not among the conditions of a memory.
+    const memory = checked.diagnostics.length > 0 || checked.own.length > 0 ? undefined : memoryPlace(invocation);
+    if (memory !== undefined) await rememberRun(memory, plan, summary, results);
     await finish(stop.signal);
     if (summary.outcome === 'succeeded') throwIfNotDeterministic(summary, paths.store);
     return summary.outcome === 'cancelled' ? (stop.exitCode() ?? EXIT.interrupted) : summary.outcome === 'failed' ? EXIT.stageFailed : EXIT.ok;
@@ -103,27 +109,4 @@ function printOutcome(summary: RunSummary, invocation: Invocation): void {
   if (summary.outcome === 'succeeded' || options.quiet) return;
   const kept = summary.record.cacheMode === 'read-write' && summary.unsaved === undefined ? 'What finished is kept. To go on' : summary.record.cacheMode === 'read-write' ? 'What was saved is kept. To go on' : `Nothing was stored (--cache-mode ${summary.record.cacheMode}). To run it again`;
   io.stderr.write(`${kept}: ${resumeCommand(invocation, summary.record.stages)}\n`);
-}
-
-const PICTURE = /\.(?:png|jpe?g|webp|svg)$/i;
-const MOST_NAMED = 6;
-
-function printResults({ folder, report, files }: PublishedResults, summary: RunSummary, { io, options }: Invocation): void {
-  if (options.json) {
-    io.stdout.write(`${JSON.stringify({ schema: 'pipeline.results.v1', kind: 'results', run: summary.id, outcome: summary.outcome, counts: summary.counts, folder, report, files })}\n`);
-    return;
-  }
-  const short = (path: string): string => shortPath(path, io.cwd);
-  const list = (title: string, paths: readonly string[]): void => {
-    if (paths.length === 0) return;
-    const shown = paths.slice(0, MOST_NAMED).map((path) => `  ${short(path)}`);
-    if (paths.length > MOST_NAMED) shown.push(`  and ${paths.length - MOST_NAMED} more in ${short(folder)}`);
-    io.stdout.write(`${title}\n${shown.join('\n')}\n`);
-  };
-  if (!options.quiet) {
-    const paths = files.map(({ path }) => path);
-    list('pictures', paths.filter((path) => PICTURE.test(path)));
-    list('tables', paths.filter((path) => !PICTURE.test(path)));
-  }
-  io.stdout.write(`report\n  ${short(report)}\n`);
 }

@@ -24,7 +24,7 @@ export const RUN_COMMANDS: readonly CommandSpec[] = [
       ['pipeline run pipelines/face-rois.yaml --set params.nsd=/data/nsd', 'the same on real NSD'],
       ['pipeline run pipelines/face-rois.yaml --force=dream', 'dream again, whatever is stored'],
     ],
-    load: () => import('../commands/run.js'),
+    load: () => import('../commands/run-unchanged.js'),
   },
   {
     name: 'plan',

@@ -4,8 +4,11 @@
  * Must not know objects, records or leases.
  */
 import type { BigIntStats, Dirent } from 'node:fs';
+import * as now from 'node:fs';
 import * as fs from 'node:fs/promises';
 import { constants } from 'node:os';
+import { promisify } from 'node:util';
+import { PacedCalls } from './paced-calls.js';
 
 export interface OpenFile {
   /** the next bytes in sequence; 0 at the end */
@@ -38,50 +41,67 @@ export interface FsPort {
   now(): number;
 }
 
-class NodeFile implements OpenFile {
-  readonly #handle: fs.FileHandle;
+/** Apart, because a disk that is slow to write is not slow to read what it has in its cache. */
+const asking = new PacedCalls();
+const changing = new PacedCalls();
+/** Reads and writes up to this size are small questions; longer ones go on in a thread while this one hashes. */
+const SMALL_BYTES = 65_536;
+const later = { read: promisify(now.read), write: promisify(now.write), sync: promisify(now.fsync) };
 
-  constructor(handle: fs.FileHandle) {
-    this.#handle = handle;
+class NodeFile implements OpenFile {
+  readonly #descriptor: number;
+
+  constructor(descriptor: number) {
+    this.#descriptor = descriptor;
   }
 
   async read(buffer: Uint8Array, offset: number, length: number): Promise<number> {
-    return (await this.#handle.read(buffer, offset, length, null)).bytesRead;
+    if (length <= SMALL_BYTES) return asking.call(() => now.readSync(this.#descriptor, buffer, offset, length, null), async () => this.#readLater(buffer, offset, length));
+    return this.#readLater(buffer, offset, length);
+  }
+
+  async #readLater(buffer: Uint8Array, offset: number, length: number): Promise<number> {
+    return (await later.read(this.#descriptor, buffer, offset, length, null)).bytesRead;
   }
 
   async write(bytes: Uint8Array): Promise<void> {
-    let done = 0;
-    while (done < bytes.byteLength) done += (await this.#handle.write(bytes, done)).bytesWritten;
+    const small = bytes.byteLength <= SMALL_BYTES;
+    const writeLater = async (from: number): Promise<number> => (await later.write(this.#descriptor, bytes, from)).bytesWritten;
+    for (let done = 0; done < bytes.byteLength; ) {
+      const from = done;
+      done += await (small ? changing.call(() => now.writeSync(this.#descriptor, bytes, from), () => writeLater(from)) : writeLater(from));
+    }
   }
 
+  /** Waits for a disk, so never in this thread. */
   sync(): Promise<void> {
-    return this.#handle.sync();
+    return later.sync(this.#descriptor);
   }
 
   chmod(mode: number): Promise<void> {
-    return this.#handle.chmod(mode);
+    return changing.call(() => now.fchmodSync(this.#descriptor, mode), () => promisify(now.fchmod)(this.#descriptor, mode));
   }
 
   stat(): Promise<BigIntStats> {
-    return this.#handle.stat({ bigint: true });
+    return asking.call(() => now.fstatSync(this.#descriptor, { bigint: true }), () => promisify(now.fstat)(this.#descriptor, { bigint: true }) as Promise<BigIntStats>);
   }
 
   close(): Promise<void> {
-    return this.#handle.close();
+    return changing.call(() => now.closeSync(this.#descriptor), () => promisify(now.close)(this.#descriptor));
   }
 }
 
 export const nodeFs: FsPort = {
-  open: async (path, flags, mode) => new NodeFile(await fs.open(path, flags, mode)),
-  stat: (path) => fs.stat(path, { bigint: true }),
-  lstat: (path) => fs.lstat(path, { bigint: true }),
-  link: (from, to) => fs.link(from, to),
-  rename: (from, to) => fs.rename(from, to),
-  unlink: (path) => fs.unlink(path),
-  mkdir: (path) => fs.mkdir(path, { recursive: true }),
+  open: async (path, flags, mode) => new NodeFile(await (flags === 'r' ? asking : changing).call(() => now.openSync(path, flags, mode), () => promisify(now.open)(path, flags, mode))),
+  stat: (path) => asking.call(() => now.statSync(path, { bigint: true }), () => fs.stat(path, { bigint: true })),
+  lstat: (path) => asking.call(() => now.lstatSync(path, { bigint: true }), () => fs.lstat(path, { bigint: true })),
+  link: (from, to) => changing.call(() => now.linkSync(from, to), () => fs.link(from, to)),
+  rename: (from, to) => changing.call(() => now.renameSync(from, to), () => fs.rename(from, to)),
+  unlink: (path) => changing.call(() => now.unlinkSync(path), () => fs.unlink(path)),
+  mkdir: (path) => changing.call(() => now.mkdirSync(path, { recursive: true }), () => fs.mkdir(path, { recursive: true })),
   readdir: (path) => fs.readdir(path, { withFileTypes: true }),
-  removeTree: (path) => fs.rm(path, { recursive: true, force: true }),
-  touch: (path, time) => fs.utimes(path, time, time),
+  removeTree: (path) => changing.call(() => now.rmSync(path, { recursive: true, force: true }), () => fs.rm(path, { recursive: true, force: true })),
+  touch: (path, time) => changing.call(() => now.utimesSync(path, time, time), () => fs.utimes(path, time, time)),
   freeBytes: async (path) => {
     const info = await fs.statfs(path);
     return info.bavail * info.bsize;

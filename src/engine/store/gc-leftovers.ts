@@ -31,6 +31,7 @@ export async function sweepLeftovers(fs: FsPort, layout: Layout, sweep: Sweep): 
     const touchedAt = await modifiedAt(fs, path);
     if (touchedAt !== undefined && isLeft(alive.get(entry.name), touchedAt, sweep)) await removeTree(fs, path, bytes, sweep.removed.staging, sweep);
   }
+  await sweepMemories(fs, layout, sweep);
   await sweepCheckpoints(fs, layout, sweep);
   for (const lease of sweep.leases) {
     if (lease.alive) continue;
@@ -81,6 +82,21 @@ async function sweepTemporaries(fs: FsPort, layout: Layout, sweep: Sweep, alive:
       addTo(sweep.removed.temporaries, Number(stats.size));
     } catch (error) {
       if (!isMissing(error)) throw error; // its owner finished
+    }
+  }
+}
+
+/** Memories of runs: an old one costs a run that goes the ordinary way once. */
+async function sweepMemories(fs: FsPort, layout: Layout, sweep: Sweep): Promise<void> {
+  for (const entry of await entriesOf(fs, layout.unchanged)) {
+    const path = join(layout.unchanged, entry.name);
+    try {
+      const stats = await fs.lstat(path);
+      if (!isLeft(undefined, Number(stats.mtimeMs), sweep)) continue;
+      if (!sweep.dryRun) await fs.unlink(path);
+      addTo(sweep.removed.temporaries, Number(stats.size));
+    } catch (error) {
+      if (!isMissing(error)) throw error; // a run has just replaced it
     }
   }
 }

@@ -1,7 +1,8 @@
 /**
  * Removes what nobody needs: objects that no record refers to, what killed processes left behind, and, if limits are given, the bytes of the records
  * used longest ago (gc-choice.ts). A record whose bytes go is moved to the shelf `evicted`. Runs beside writers and beside another gc without a lock, because
- *   - nothing touched since the oldest living lease began (or since this gc began) is removed: adding, finding and reusing all touch;
+ *   - nothing touched since an hour before the oldest living lease began (or since this gc began) is removed: adding, finding and reusing all
+ *     touch, finding if nobody did within the last hour;
  *   - a file's time is looked at again right before it is unlinked;
  *   - what runs under way have found is kept as well, whatever their clocks said when they touched it;
  *   - a record goes from its place, durably, before its objects, so a kill in between leaves unreferenced objects and never a dangling record;
@@ -20,6 +21,7 @@ import { layoutOf, objectPath, readFormat, recordPath, type Layout } from './lay
 import { leasesOf } from './lease.js';
 import { patientFs } from './patient-fs.js';
 import { addTo, noRemoval, type Removal } from './removal.js';
+import { USED_WITHIN_MS } from './records.js';
 import { keysByRun, keysOfKeptRuns } from './run-keys.js';
 import { sweepScratch } from './scratch.js';
 import { placesOf } from './walk.js';
@@ -86,7 +88,7 @@ async function collect(fs: FsPort, layout: Layout, options: GcOptions): Promise<
   const { dryRun, graceMs = DEFAULT_GRACE_MS, historyMs = DEFAULT_HISTORY_MS } = options;
   const began = fs.now();
   const leases = await leasesOf(fs, layout, began);
-  const held = Math.min(began, ...leases.filter((lease) => lease.alive).map((lease) => lease.since)) - CLOCK_SKEW_MS;
+  const held = Math.min(began, ...leases.filter((lease) => lease.alive).map((lease) => lease.since - USED_WITHIN_MS)) - CLOCK_SKEW_MS;
   const removed = {
     evicted: noRemoval(),
     records: noRemoval(),

@@ -2,7 +2,7 @@
  * Where things lie in the folder of a store, and which format it has.
  *
  *   VERSION  objects/ab/<62 hex>  records/ab/<62 hex>.json  memos/ab/<62 hex>.json  evicted/ab/<62 hex>.json
- *   runs/  leases/  claims/  staging/  checkpoints/  quarantine/  evidence/
+ *   runs/  leases/  claims/  staging/  checkpoints/  quarantine/  evidence/  unchanged/
  *
  * Names are lower-case hexadecimal, so file systems that ignore case hold them apart. Nothing in the folder is an index that has to be right.
  */
@@ -32,6 +32,8 @@ export interface Layout {
   readonly checkpoints: string;
   readonly quarantine: string;
   readonly evidence: string;
+  /** memories of runs in which nothing was left to do */
+  readonly unchanged: string;
 }
 
 export function layoutOf(root: string): Layout {
@@ -45,6 +47,7 @@ export function layoutOf(root: string): Layout {
     checkpoints: join(root, 'checkpoints'),
     quarantine: join(root, 'quarantine'),
     evidence: join(root, 'evidence'),
+    unchanged: join(root, 'unchanged'),
   };
 }
 

@@ -12,6 +12,12 @@ import type { Objects } from './objects.js';
 import { setAside, type DamageListener } from './quarantine.js';
 import { decodeRecord, encodeRecord, objectFiles, type AnyRecord } from './record-file.js';
 
+/**
+ * A record's time of last use is brought up to date when it is older than this. So what a living process has hit was touched at the latest that long
+ * before it hit it, which is what gc goes by; and the stamps of records, by which a run is known to have changed nothing, stay.
+ */
+export const USED_WITHIN_MS = 3_600_000;
+
 /** A record of features can refer to thousands of objects; the system's threads look at several at a time. */
 const LOOKS_AT_ONCE = 64;
 
@@ -107,9 +113,16 @@ export class Records<R extends AnyRecord> {
     return true;
   }
 
-  /** The time of last use, for gc. A store that is only read, or another user's record, keeps the old one: nothing depends on it. */
+  /** The time of last use, for gc, to the hour. A store that is only read, or another user's record, keeps the old one: nothing depends on it. */
   async #touch(path: string): Promise<void> {
-    if (this.#quarantine !== undefined) await this.#fs.touch(path, new Date(this.#fs.now())).catch(() => undefined);
+    if (this.#quarantine === undefined) return;
+    const now = this.#fs.now();
+    try {
+      if (Number((await this.#fs.lstat(path)).mtimeMs) > now - USED_WITHIN_MS) return;
+      await this.#fs.touch(path, new Date(now));
+    } catch {
+      return;
+    }
   }
 }
 
