@@ -34,7 +34,7 @@ export type RunEvent =
 export type StoreEvent = Extract<RunEvent, { kind: 'store.damaged' | 'store.unsaved' | 'store.unsynced' | 'remote.fetched' | 'remote.warning' }>;
 
 /** What could not be kept. The run goes on with it all the same. */
-export type UnsavedThing = 'object' | 'record' | 'memo' | 'staging' | 'store' | 'run' | 'evidence' | 'digests';
+export type UnsavedThing = 'result' | 'object' | 'record' | 'memo' | 'staging' | 'store' | 'run' | 'evidence' | 'digests';
 
 /** Who is computing a key. */
 export interface ClaimHolder {

@@ -9,6 +9,7 @@
  * A damaged object is found when it is about to be read: the stage that made it runs again within the same run.
  * Must not know a stage type, a service or how anything is shown.
  */
+import { setMaxListeners } from 'node:events';
 import { rm } from 'node:fs/promises';
 import { PipelineError, serializeError, type SerializedError } from '../core/errors.js';
 import type { Artifact } from './artifact.js';
@@ -117,6 +118,7 @@ class Execution {
     this.#nodes = nodesOf(plan);
     this.#ledger = new ResourceLedger({ cpus: options.cpus, memoryMb: options.memoryMb }, options.jobs ?? Infinity);
     this.#past = new Past(plan.file, options.store, plan.env);
+    setMaxListeners(0, this.#abort.signal, this.#stopping.signal); // every stage under way listens
   }
 
   async run(): Promise<RunSummary> {
@@ -304,10 +306,12 @@ class Execution {
     node.started = true;
     if (node.failedAttempts === 0) this.#journal.started(node.stage, keyed, why.text, why.reasons);
     const began = performance.now();
-    const { record: made, checkpoint } = await this.#make(node, keyed, store);
-    const replaced = forced ? await store.lookup(keyed.key) : undefined;
+    const { record: made, checkpoint, touched } = await this.#make(node, keyed, store);
+    for (const file of touched) this.#journal.touched(name, file);
+    const whole = touched.length === 0;
+    const replaced = forced && whole ? await store.lookup(keyed.key) : undefined;
     let rival: StageRecord | undefined;
-    const stored = await store.publish(made, ...(forced ? [] : [(stands: StageRecord) => (rival = stands)]));
+    const stored = whole && (await store.publish(made, ...(forced ? [] : [(stands: StageRecord) => (rival = stands)])));
     const record = rival ?? made; // others may have built on it already
     await this.#noteDifference(node, made, replaced ?? rival, forced ? { cause: 'forced', stands: 'new' } : { cause: 'race', stands: 'stored' });
     // The result stands; gc removes what cannot be removed now.
@@ -363,8 +367,9 @@ class Execution {
     try {
       const beside = await openStore(store.directory, { mode: 'read', scratch });
       try {
-        const { record } = await this.#make(node, keyed, beside, true);
-        await this.#noteDifference(node, record, stored, { cause: 'check', stands: 'stored' });
+        const { record, touched } = await this.#make(node, keyed, beside, true);
+        for (const file of touched) this.#journal.touched(node.stage.name, file);
+        if (touched.length === 0) await this.#noteDifference(node, record, stored, { cause: 'check', stands: 'stored' });
       } finally {
         await beside.close();
       }

@@ -23,6 +23,7 @@ import type { RunRequest } from './run-request.js';
 import type { RunCommand } from './run-command.js';
 import { keepSources } from './run-sources.js';
 import type { KeyedStage, RunContents } from './run-state.js';
+import type { KnownExternal } from './stage-externals.js';
 import { errnoOf } from './store/fs-port.js';
 import { layoutOf } from './store/layout.js';
 import { currentOwner } from './store/owner.js';
@@ -157,6 +158,12 @@ export class RunJournal {
   /** The stage ran, and its result is not in the store though it was meant to be. */
   unsavedStage(stage: string): void {
     if (this.#store.mode === 'read-write') this.#unsaved.stage(stage);
+  }
+
+  /** Its result serves this run alone: what it has read of the file is not known. */
+  touched(stage: string, { name, path }: KnownExternal): void {
+    if (this.#store.mode !== 'read-write') return;
+    this.emit({ kind: 'store.unsaved', what: 'result', path, system: 'touched', message: `"${name}" was touched while "${stage}" ran` });
   }
 
   /** The same key gave other bytes: kept for this run, and in the store. */

@@ -16,6 +16,7 @@ import { longest } from './text-table.js';
 const WIDEST_NAME = 40;
 
 const UNSAVED_WORDS: Readonly<Record<UnsavedThing, string>> = {
+  result: 'a result; it is kept for this run',
   object: 'the bytes of a result; they are kept for this run',
   record: 'a result; it is kept for this run',
   memo: 'a value inside a stage',
@@ -110,7 +111,7 @@ export class EventLines {
         return [`${style.yellow(style.symbol('warning'))} ${event.stage.padEnd(this.#nameWidth)}  differs   ${style.dim(shortKey(event.key))}  other bytes under the same key: ${first === undefined ? '' : printable(`${first.output}/${first.name}`)}${more}; ${stands}`];
       }
       case 'store.unsaved':
-        return [`${style.yellow(style.symbol('warning'))} not saved: ${UNSAVED_WORDS[event.what]} (${event.system})  ${printable(event.path)}`];
+        return [`${style.yellow(style.symbol('warning'))} not saved: ${UNSAVED_WORDS[event.what]} (${event.what === 'result' ? printable(event.message) : event.system})  ${printable(event.path)}`];
       case 'remote.warning':
         return [`${style.yellow(style.symbol('warning'))} remote  ${printable(event.text)}`];
       case 'store.unsynced':
