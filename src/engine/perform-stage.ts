@@ -173,7 +173,7 @@ async function withTimeout<T>(stage: PlannedStage, outer: AbortSignal, work: (si
 function timedOut(stage: PlannedStage, timeoutMs: number): PipelineError {
   return new PipelineError('E_TIMEOUT', `"${stage.name}" did not end in its time`, {
     facts: { expected: `at most ${timeoutMs / 1000} s`, found: 'still running' },
-    hint: 'Give it more time (`resources: { time: … }`) or less work; memoised parts of its work are kept.',
+    hint: `Give it more time (\`resources: { time: … }\`) or less work${stage.manifest.runs === 'program' ? '' : '; memoised parts of its work are kept'}.`,
     span: stage.span,
   });
 }
