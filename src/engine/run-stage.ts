@@ -12,14 +12,12 @@ import { Checkpoint } from './checkpoint.js';
 import { memoFor } from './stage-memo.js';
 import { isMany } from './run-state.js';
 import { withMachineErrors } from './stage-io-errors.js';
+import { outputError } from './output-errors.js';
 import type { ArtifactReader, LabelledArtifact, StageContext, StageDefinition } from './stage.js';
 import { errnoOf, isMissing } from './store/fs-port.js';
-import { hintFor } from './store/io-errors.js';
 import type { Store } from './store/store.js';
 import type { MadeOutput, StageJob, StageResult, StageSignal } from './worker-protocol.js';
 
-/** `facts.action` of an error that says that the disk did not take what a stage wrote. */
-export const WRITING_OUTPUTS = 'writing outputs';
 /** Progress more often than this helps nobody and costs a message each. */
 const PROGRESS_EVERY_MS = 100;
 
@@ -47,6 +45,7 @@ async function run(definition: StageDefinition, job: StageJob, host: StageHost):
   const metrics: Record<string, number> = {};
   const random = lazyRandom(job);
   let checkpoint: Checkpoint | undefined;
+  let unkept: string | undefined;
   let lastProgress = -Infinity;
 
   const context: StageContext<never> = {
@@ -73,8 +72,18 @@ async function run(definition: StageDefinition, job: StageJob, host: StageHost):
     },
     signal,
     get checkpoint(): string {
-      checkpoint ??= Checkpoint.claim(store.checkpointFolder(job.key));
-      return checkpoint.state;
+      if (unkept !== undefined) return unkept;
+      try {
+        checkpoint ??= Checkpoint.claim(store.checkpointFolder(job.key));
+        return checkpoint.state;
+      } catch (error) {
+        if (errnoOf(error) === undefined) throw error;
+        // A store that does not take it costs what a kill would have left, not the stage.
+        emit({ kind: 'log', level: 'warning', text: `what it keeps to go on from after a kill cannot be saved: ${(error as Error).message}` });
+        unkept = join(job.staging, 'checkpoint');
+        mkdirSync(unkept, { recursive: true });
+        return unkept;
+      }
     },
     get scratch(): string {
       const folder = join(job.staging, 'scratch');
@@ -97,7 +106,7 @@ async function run(definition: StageDefinition, job: StageJob, host: StageHost):
     return { outputs, metrics, checkpoint: checkpoint?.folder };
   } catch (error) {
     checkpoint?.release();
-    throw ofTheDisk(job, error);
+    throw ofTheDisk(job, error, [job.staging, store.checkpointFolder(job.key)]);
   }
 }
 
@@ -139,29 +148,13 @@ function missingOutput(job: StageJob, port: string): PipelineError {
   });
 }
 
-const OUTPUT_ERRORS: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EIO']);
-
 /** What a disk does, or somebody who removes files of the store while they are used, is no mistake of the stage. */
-function ofTheDisk(job: StageJob, error: unknown): unknown {
-  const { path } = error as { path?: unknown };
-  if (!isMissing(error) || typeof path !== 'string' || !path.startsWith(job.store.directory)) return outputError(job, error);
+function ofTheDisk(job: StageJob, error: unknown, writesTo: readonly string[]): unknown {
+  const { path, syscall } = error as { path?: unknown; syscall?: unknown };
+  if (!isMissing(error) || syscall === 'mkdir' || typeof path !== 'string' || !path.startsWith(job.store.directory)) return outputError(job, error, writesTo);
   return new PipelineError('E_STORE_IO', `"${path}" was removed while "${job.stage}" used it`, {
     facts: { action: 'running a stage', system: errnoOf(error) ?? '' },
     hint: 'Run again, and let nothing delete files in the folder of the store meanwhile.',
-    cause: error,
-  });
-}
-
-/** A disk that does not take a stage's outputs. Errors of writing carry no path; errors that carry one must be about the staging folder. */
-function outputError(job: StageJob, error: unknown): unknown {
-  const system = errnoOf(error) ?? '';
-  const { path, syscall } = error as { path?: unknown; syscall?: unknown };
-  const about = typeof path === 'string' ? path.startsWith(job.staging) : syscall !== 'read';
-  if (!OUTPUT_ERRORS.has(system) || !about) return error;
-  const full = system === 'ENOSPC' || system === 'EDQUOT';
-  return new PipelineError(full ? 'E_NO_SPACE' : 'E_STORE_IO', `"${job.stage}" could not write its outputs: ${(error as Error).message}`, {
-    facts: { action: WRITING_OUTPUTS, system, folder: job.staging },
-    hint: hintFor(system),
     cause: error,
   });
 }
