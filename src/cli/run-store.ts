@@ -6,6 +6,7 @@ import type { Settings } from '../engine/config/settings.js';
 import type { LayeredStore } from '../engine/remote/layered-store.js';
 import { openStore } from '../engine/store/file-store.js';
 import type { Store } from '../engine/store/store.js';
+import { checkFolder } from './check-folder.js';
 import type { Invocation } from './invocation.js';
 import type { ProjectPaths } from './project-paths.js';
 import { settingsOf } from './project-configs.js';
@@ -27,6 +28,7 @@ export function isShared(settings: Settings): boolean {
 /** Errors: those of opening a store, and whatever is wrong with the configuration of the shared cache. */
 export async function openRunStore(invocation: Invocation, { root, store: directory }: ProjectPaths): Promise<RunStore> {
   const { io, options } = invocation;
+  if (options.cacheMode !== 'off') checkFolder(directory, 'the cache', 'Name a folder with --cache-dir.');
   const settings = settingsOf(invocation, root);
   const remote = isShared(settings) && options.cacheMode !== 'off' ? await import('../engine/remote/remote-settings.js') : undefined;
   const shared = remote?.remoteSettings(settings, { root, cwd: io.cwd, env: io.env });

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { PipelineError } from '../../src/core/errors.js';
@@ -121,11 +121,26 @@ describe('pipeline run', () => {
 
   test('results that cannot be written are an error of the environment', async () => {
     using project = new FakeProject();
-    project.write('taken', '');
-    const { code, stderr } = await project.run(['run', 'demo.yaml', '--results', 'taken']);
+    mkdirSync(join(project.folder, 'results'));
+    project.write('results/demo', '');
+    const { code, stderr } = await project.run(['run', 'demo.yaml']);
     expect(code).toBe(6);
-    expect(stderr).toContain('E_STORE_IO  "<project>/taken/demo/<run>" could not be written');
+    expect(stderr).toContain('E_STORE_IO  "<project>/results/demo/<run>" could not be written');
     expect(stderr).toContain('Name a folder that you may write to with --results.');
+  });
+
+  test.each(['--results', '--cache-dir'])('a file given to %s, or a path below one, is an error of usage before anything runs', async (option) => {
+    using project = new FakeProject();
+    let ran = 0;
+    project.during = () => void (ran += 1);
+    project.write('taken', '');
+    for (const path of ['taken', 'taken/below/it']) {
+      const { code, stderr } = await project.run(['run', 'demo.yaml', option, path]);
+      expect(code).toBe(2);
+      expect(stderr).toContain(`E_USAGE  "<project>/${path}" cannot be the folder of`);
+      expect(stderr).toContain(`Name a folder with ${option}.`);
+    }
+    expect(ran).toBe(0);
   });
 
   test('the command to go on has the options of the run, quoted for a shell, and forces what has not run yet', async () => {

@@ -12,6 +12,7 @@ import { LEFT_OUT, selectRun } from '../../engine/run-selection.js';
 import { selectStages, splitSelectors } from '../../engine/stage-selector.js';
 import { isSweep } from '../../engine/sweep.js';
 import { renderReport } from '../../report/html.js';
+import { checkFolder } from '../check-folder.js';
 import { checkedPlan } from '../checked-plan.js';
 import { shortPath } from '../error-output.js';
 import { EXIT } from '../exit-codes.js';
@@ -52,6 +53,7 @@ async function runOnce(invocation: Invocation, point?: PointToRun): Promise<Fini
   const force = selected(plan, options.force, mayRun);
   const request = requestOf(invocation, options.set, point?.sweep);
   const paths = projectPaths(invocation, file);
+  checkFolder(paths.results, 'the results', 'Name a folder with --results.');
   const { registry, workerEntry } = compositionOf(io);
   const compare = selected(plan, splitSelectors(textOption(options, 'checkDeterminism') ?? ''), mayRun);
   const { store, interrupt, finish } = await openRunStore(invocation, paths);
