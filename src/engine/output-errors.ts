@@ -6,7 +6,7 @@
 import { statfsSync } from 'node:fs';
 import { sep } from 'node:path';
 import { PipelineError } from '../core/errors.js';
-import { errnoOf } from './store/fs-port.js';
+import { errnoOf, isMissing } from './store/fs-port.js';
 import { hintFor, OUT_OF_SPACE } from './store/io-errors.js';
 import type { StageJob } from './worker-protocol.js';
 
@@ -19,9 +19,9 @@ const FULL_BYTES = 64 * 1024;
 
 type Place = Pick<StageJob, 'stage' | 'staging'> & { readonly store: Pick<StageJob['store'], 'directory'> };
 
-/** The error to report: E_NO_SPACE or E_STORE_IO with the action WRITING_OUTPUTS if the disk of the staging folder is to blame, otherwise `error`. */
-export function outputError(job: Place, error: unknown): unknown {
-  const behind = systemErrorOf(job, error);
+/** `writesTo`: the folders of this stage's outputs, checkpoints and the like. The error to report: E_NO_SPACE or E_STORE_IO with the action WRITING_OUTPUTS if the disk of the staging folder is to blame, otherwise `error`. */
+export function outputError(job: Place, error: unknown, writesTo: readonly string[] = [job.staging]): unknown {
+  const behind = systemErrorOf(job, error, writesTo);
   if (behind === undefined) return error;
   const { system, message } = behind;
   const here = job.staging.startsWith(job.store.directory + sep);
@@ -33,20 +33,22 @@ export function outputError(job: Place, error: unknown): unknown {
   });
 }
 
-function systemErrorOf(job: Place, error: unknown): { readonly system: string; readonly message: string } | undefined {
+function systemErrorOf(job: Place, error: unknown, writesTo: readonly string[]): { readonly system: string; readonly message: string } | undefined {
   if (error instanceof PipelineError) {
     // The store's own errors say what they did: it has been to the scratch folder already.
     if (error.facts['action'] !== undefined) return undefined;
     if (error.code === 'E_COMMAND_FAILED') return (freeBytes(job.staging) ?? Infinity) < FULL_BYTES ? { system: 'ENOSPC', message: 'no space is left on its disk' } : undefined;
     const { path } = error.facts;
-    if (typeof path === 'string' && !isBelow(path, job.staging)) return undefined;
-    return error.cause === undefined ? undefined : systemErrorOf(job, error.cause);
+    if (typeof path === 'string' && !writesTo.some((folder) => isBelow(path, folder))) return undefined;
+    return error.cause === undefined ? undefined : systemErrorOf(job, error.cause, writesTo);
   }
   const system = errnoOf(error) ?? '';
   const { path, syscall } = error as { path?: unknown; syscall?: unknown };
-  // Errors of writing carry no path; errors that carry one must be about the staging folder.
-  const about = typeof path === 'string' ? isBelow(path, job.staging) : syscall !== 'read';
-  return OUTPUT_ERRORS.has(system) && about ? { system, message: (error as Error).message } : undefined;
+  // Errors of writing carry no path; errors that carry one must be about a folder that the stage writes to.
+  const about = typeof path === 'string' ? writesTo.some((folder) => isBelow(path, folder)) : syscall !== 'read';
+  // Node's recursive mkdir says ENOENT whatever the system said.
+  const refused = syscall === 'mkdir' && isMissing(error);
+  return (OUTPUT_ERRORS.has(system) || refused) && about ? { system, message: (error as Error).message } : undefined;
 }
 
 function isBelow(path: string, folder: string): boolean {

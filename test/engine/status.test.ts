@@ -82,7 +82,8 @@ describe('explain', () => {
     rig.pipeline(CHAIN);
     await rig.run();
     const explanation = await explain(rig, 'b', ['stages.a.params.text=new', 'stages.b.params.pad=2']);
-    expect(explanation).toMatchObject({ answer: 'maybe', undecided: ['a'] });
+    expect(explanation).toMatchObject({ answer: 'maybe', undecided: ['a'], waitsFor: [{ stage: 'a', why: 'params.text "A" → "new"' }] });
+    expect(await explain(rig, 'c', ['stages.a.params.text=new'])).toMatchObject({ waitsFor: [{ stage: 'a', why: 'params.text "A" → "new"' }] });
     expect(explanation.changes.map(({ text }) => text)).toEqual(['params.pad 1 → 2']);
   });
 
@@ -102,6 +103,8 @@ describe('explain', () => {
     rig.want('fail-a');
     await rig.run();
     expect((await explain(rig, 'a')).why).toBe('it failed last time');
+    const edited = await explain(rig, 'a', ['stages.a.params.pad=3']); // it never had a result, and yet it has run
+    expect(edited).toMatchObject({ why: 'it failed last time; params.pad 0 → 3', changes: [{ path: 'params.pad' }] });
     rig.release('fail-a');
     const { summary } = await rig.run();
     rig.want('fail-a');

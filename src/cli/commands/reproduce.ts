@@ -17,6 +17,8 @@ import { interruption } from '../interruption.js';
 import type { Invocation } from '../invocation.js';
 import { availableCpus, availableMemoryMb, installedVersions } from '../machine-limits.js';
 import { textOption } from '../option-values.js';
+import { selectRun } from '../../engine/run-selection.js';
+import { selectionOf } from '../plan-request.js';
 import { projectPaths } from '../project-paths.js';
 import { withReadingStore } from '../reading-store.js';
 import { compositionOf } from '../registry.js';
@@ -44,7 +46,8 @@ export async function handle(invocation: Invocation): Promise<number> {
     using stop = interruption(io, { onStop: (message) => renderer.note(message), onKill: () => pool.kill() });
     let after: RunRecord;
     try {
-      ({ record: after } = await execute(checked.plan, {
+      // What the old run took from its cache has to be made here: anything that is needed may run.
+      ({ record: after } = await execute(selectRun(checked.plan, selectionOf(request.invocation)).plan, {
         registry, store, pool, cpus: availableCpus(), memoryMb: availableMemoryMb(), keepGoing: true, force: () => true, signal: stop.signal,
         ...(options.jobs === undefined ? {} : { jobs: options.jobs }),
         onEvent: (event) => renderer.onEvent(event), software: installedVersions(), command: commandOf(request.invocation),
@@ -96,7 +99,7 @@ function report({ io, options, out }: Invocation, { before, after, stages, same,
     return;
   }
   const lines = stages.filter(({ word }) => word !== 'same').flatMap((stage) => {
-    const asked = stage.changes.length > 0 ? [`  was asked something else: ${stage.changes.map(({ text }) => text).join('; ')}`] : stage.unknownMaterial ? ['  its key is another; the key material of the run is gone'] : stage.word === 'different' ? ['  was asked the same: it is not deterministic here, or the software or the machine differs'] : [];
+    const asked = stage.changes.length > 0 ? [`  was asked something else: ${stage.changes.map(({ text }) => text).join('; ')}`] : stage.unknownMaterial ? ['  its key is another; the key material of the run is gone'] : stage.word === 'different' ? ['  was asked the same: it is not deterministic here, the software or the machine differs, or it reads files that its key does not hold'] : [];
     const files = stage.files.length === 0 ? [] : [`  files with other bytes: ${stage.files.slice(0, MOST_SHOWN).join(', ')}${stage.files.length > MOST_SHOWN ? ` and ${stage.files.length - MOST_SHOWN} more` : ''}`];
     const metrics = stage.metrics.map(({ name, before: was, after: is }) => `  ${name} ${was ?? 'none'} → ${is ?? 'none'}${relative(was, is)}`);
     return [`${out.bold(stage.name)} ${stage.word}${stage.failure === undefined ? '' : `: ${stage.failure}`}`, ...asked, ...files, ...metrics].map(printable);
