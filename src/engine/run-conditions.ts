@@ -92,7 +92,7 @@ export async function stillHold({ sources, env, modules, outside, contents }: Ru
     for (const { stage: name, type, params, files } of outside) {
       const manifest = types.get(type);
       if (manifest === undefined) return false;
-      const listed = await listExternals({ name, manifest, params }, registry);
+      const listed = await listExternals({ name, manifest, params }, registry, outside);
       if (listed.length !== files.length) return false;
       for (const [i, [file, content]] of files.entries()) {
         if (listed[i]?.name !== file || listed[i].path !== contents[content]?.[0]) return false;
