@@ -41,6 +41,8 @@ import { because, Past } from './why.js';
 const RESOLVING_AT_ONCE = 16;
 /** Inline stages that run at a time: they wait for nobody, but each holds files open. */
 const INLINE_AT_ONCE = 64;
+/** Stages whose records become durable while others have their cores already: more would only queue at the disk. */
+const PUBLISHING_AT_ONCE = 16;
 /** An object that is damaged again right after its stage ran again is a failing disk. */
 const MOST_REPAIRS = 2;
 
@@ -117,6 +119,7 @@ class Execution {
   /** set once nothing new may start: what is to blame */
   #stoppedBy: string | undefined;
   #moving = 0;
+  #publishing = 0;
   #allStill: () => void = () => undefined;
 
   constructor(plan: Plan, options: ExecuteOptions, digests: ExternalDigests, journal: RunJournal) {
@@ -246,7 +249,7 @@ class Execution {
     const { key } = keyed;
     const forced = force?.(node.stage.name) === true && !this.#ran.has(key);
     let holder: ClaimHolder | undefined;
-    const done = await this.#withResources(node, async () => {
+    const done = await this.#withResources(node, async (free) => {
       const answer = await store.claim(key, `run ${this.#journal.id}, stage ${node.stage.name}`);
       if (!isClaim(answer) && !forced) {
         holder = answer;
@@ -257,7 +260,7 @@ class Execution {
         // Between our look and our claim another process may have ended.
         if (claim.held && !forced && !node.repairing && (await store.lookupHere(key)) !== undefined) return false;
         this.#throwIfStopped();
-        await this.#performNow(node, keyed, forced);
+        await this.#performNow(node, keyed, forced, free);
         return true;
       } finally {
         await claim.release();
@@ -271,14 +274,14 @@ class Execution {
   }
 
   /** Undefined if nothing starts any more: the stage is blocked in the end. */
-  async #withResources<T>(node: Node, work: () => Promise<T>): Promise<T | undefined> {
+  async #withResources<T>(node: Node, work: (free: () => void) => Promise<T>): Promise<T | undefined> {
     // Inline work is cheap by its contract and shares the engine's thread anyway: it waits for no cores.
-    if (this.#isLight(node)) return this.#inline.run(work);
+    if (this.#isLight(node)) return this.#inline.run(() => work(() => undefined));
     const release = await this.#ledger.acquire(node.index, node.stage.resources);
     if (release === undefined) throw new Stopped();
     try {
       this.#throwIfStopped();
-      return await work();
+      return await work(release);
     } finally {
       release();
     }
@@ -288,7 +291,7 @@ class Execution {
     return manifest.runs === 'inline' && manifest.needs.length === 0;
   }
 
-  async #performNow(node: Node, keyed: KeyedStage, forced: boolean): Promise<void> {
+  async #performNow(node: Node, keyed: KeyedStage, forced: boolean, free: () => void): Promise<void> {
     const { store } = this.#options;
     const { name } = node.stage;
     const why = node.repairing
@@ -302,7 +305,10 @@ class Execution {
     const { record: made, checkpoint } = await this.#make(node, keyed, store);
     const replaced = forced ? await store.lookup(keyed.key) : undefined;
     let rival: StageRecord | undefined;
-    const stored = await store.publish(made, ...(forced ? [] : [(stands: StageRecord) => (rival = stands)]));
+    // The disk needs no cores: the next stage may have them while the record becomes durable.
+    if (this.#publishing < PUBLISHING_AT_ONCE) free();
+    this.#publishing += 1;
+    const stored = await store.publish(made, ...(forced ? [] : [(stands: StageRecord) => (rival = stands)])).finally(() => (this.#publishing -= 1));
     const record = rival ?? made; // others may have built on it already
     await this.#noteDifference(node, made, replaced ?? rival, forced ? { cause: 'forced', stands: 'new' } : { cause: 'race', stands: 'stored' });
     // The result stands; gc removes what cannot be removed now.
