@@ -41,6 +41,13 @@ export function interruption(io: CliIo, { onStop, onKill }: InterruptionListener
   };
 }
 
+/** For the time between two runs, when nobody else listens: a signal then does not end the process, and is remembered. */
+export function noticeStop(io: CliIo): Disposable & { readonly stopped: () => boolean } {
+  let noticed = false;
+  const dispose = subscribe(io, () => (noticed = true));
+  return { stopped: () => noticed, [Symbol.dispose]: dispose };
+}
+
 /** What work that looks at the signal throws. */
 class Interrupted extends PipelineError {
   readonly #name: StopSignal;

@@ -15,7 +15,9 @@ export function outlineOf(plan: Plan, { fold, statuses }: { readonly fold: boole
     const box = boxes.get(name) ?? { first: stage, count: 0, answers: {} };
     boxes.set(name, box);
     box.count += 1;
-    const answer = statuses?.[at]?.answer ?? (stage.skipped === undefined ? undefined : 'skipped');
+    const told = statuses?.[at]?.answer;
+    // a whole pipeline blocks nothing; of a selection it is what will not run
+    const answer = (told === 'blocked' ? 'skipped' : told) ?? (stage.skipped === undefined ? undefined : 'skipped');
     if (answer !== undefined) box.answers[answer] = (box.answers[answer] ?? 0) + 1;
     for (const [input, bindings] of Object.entries(stage.inputs)) {
       for (const { stage: producer, output } of bindings) {

@@ -3,7 +3,10 @@ import { baseName } from '../engine/coordinates.js';
 import type { StageOutcome } from '../engine/run-record.js';
 import { selectStages } from '../engine/stage-selector.js';
 import type { Invocation } from './invocation.js';
+import { textOption, textsOption } from './option-values.js';
 import { shellQuote } from './shell-quote.js';
+
+const REPEATED = [['profile', '--profile'], ['paramsFile', '--params-file'], ['until', '--until'], ['from', '--from'], ['only', '--only'], ['omit', '--omit']] as const;
 
 /** `--force` for every stage */
 export const ALL_STAGES = '*';
@@ -15,6 +18,9 @@ export function resumeCommand({ args, options }: Invocation, stages: readonly St
   const isForced = forcedAmong(stages, force);
   const left = inShort(stages, stages.filter((stage) => isOpen(stage) && isForced(stage)));
   const words = ['pipeline', 'run', ...args, ...set.flatMap((text) => ['--set', text])];
+  for (const [option, flag] of REPEATED) for (const text of textsOption(options, option)) words.push(flag, text);
+  const mostPoints = textOption(options, 'maxPoints');
+  if (mostPoints !== undefined) words.push('--max-points', mostPoints);
   if (jobs !== undefined) words.push('--jobs', String(jobs));
   if (keepGoing) words.push('--keep-going');
   if (left.length > 0) words.push(`--force=${left.join(',')}`);

@@ -39,7 +39,7 @@ export interface Style {
   yellow(text: string): string;
   blue(text: string): string;
   /** one character before the word of a stage */
-  symbol(word: StageWord | 'started' | 'running' | 'summary' | 'warning' | 'stopping'): string;
+  symbol(word: StageWord | 'cancelled' | 'started' | 'running' | 'summary' | 'warning' | 'stopping'): string;
   readonly arrow: string;
 }
 
@@ -49,6 +49,7 @@ const SYMBOLS: Readonly<Record<Parameters<Style['symbol']>[0], readonly [unicode
   skipped: ['–', '-'],
   failed: ['✗', 'x'],
   blocked: ['■', '#'],
+  cancelled: ['■', '#'],
   started: ['▸', '>'],
   running: ['…', '.'],
   summary: ['=', '='],

@@ -1,7 +1,8 @@
 /**
  * Collects what is wrong with a pipeline file: analysis goes on after an error, so that all of them are reported in one go. A diagnostic is a
- * PipelineError that was not thrown. Order of the list: position in the file, then `--set` arguments, then things without a place.
+ * PipelineError that was not thrown. Order of the list: file by file, position in the file, then `--set` arguments, then things without a place.
  */
+import { dirname, relative } from 'node:path';
 import { PipelineError } from '../core/errors.js';
 import type { ErrorCode, ErrorDetails } from '../core/errors.js';
 import type { SourceSpan } from '../core/source-span.js';
@@ -48,7 +49,10 @@ export class Diagnostics {
   }
 
   sorted(): readonly Diagnostic[] {
-    return [...this.#list].sort((a, b) => comparePlaces(a.error.span, b.error.span));
+    const files = new Map<string | undefined, number>();
+    for (const { error } of this.#list) if (!files.has(error.span?.file)) files.set(error.span?.file, files.size);
+    const file = (span: SourceSpan | undefined): number => (rank(span) === 0 ? (files.get(span?.file) as number) : 0);
+    return [...this.#list].sort((a, b) => rank(a.error.span) - rank(b.error.span) || file(a.error.span) - file(b.error.span) || comparePlaces(a.error.span, b.error.span));
   }
 }
 
@@ -61,24 +65,29 @@ export function withSpan(error: PipelineError, span: SourceSpan): PipelineError 
   });
 }
 
-/** `--set params.steps=64` is its own little source: spans in it carry the whole argument as their file. */
-const OVERRIDE_PREFIX = '--set ';
+/** `--set params.steps=64` is its own little source: spans in it carry the whole argument as their file. So do other options. */
+const OPTION_PREFIX = /^--[a-z-]+ /;
 
 export function overrideSpan(argument: string, column = 1): SourceSpan {
-  return { file: OVERRIDE_PREFIX + argument, line: 1, column, length: Math.max(1, argument.length - column + 1) };
+  return optionSpan('--set', argument, column);
+}
+
+export function optionSpan(option: string, argument: string, column = 1): SourceSpan {
+  return { file: `${option} ${argument}`, line: 1, column, length: Math.max(1, argument.length - column + 1) };
 }
 
 export function isOverrideSpan(span: SourceSpan): boolean {
-  return span.file.startsWith(OVERRIDE_PREFIX);
+  return OPTION_PREFIX.test(span.file);
 }
 
-/** `line 3, column 5`, or the argument itself: for facts that name a second place. */
-export function placeOf(span: SourceSpan): string {
-  return isOverrideSpan(span) ? span.file : `line ${span.line}, column ${span.column}`;
+/** `line 3, column 5`, or the argument itself: for facts that name a second place. Seen from a place in another file, it is named too. */
+export function placeOf(span: SourceSpan, from: SourceSpan = span): string {
+  if (isOverrideSpan(span)) return span.file;
+  return `${span.file === from.file ? '' : `${relative(dirname(from.file), span.file)}, `}line ${span.line}, column ${span.column}`;
 }
 
 function comparePlaces(a: SourceSpan | undefined, b: SourceSpan | undefined): number {
-  return rank(a) - rank(b) || (a?.line ?? 0) - (b?.line ?? 0) || (a?.column ?? 0) - (b?.column ?? 0);
+  return (a?.line ?? 0) - (b?.line ?? 0) || (a?.column ?? 0) - (b?.column ?? 0);
 }
 
 function rank(span: SourceSpan | undefined): number {

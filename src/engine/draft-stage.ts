@@ -10,7 +10,8 @@ import { edgesOf, joinConnections } from './instance-inputs.js';
 import type { EdgeBudget } from './instance-inputs.js';
 import type { Matrix } from './matrix.js';
 import type { StageEntry } from './pipeline-file.js';
-import type { InputBinding, PlannedStage } from './plan.js';
+import type { InputBinding, PlannedStage, RetryPolicy } from './plan.js';
+import { readRetries } from './retries.js';
 import type { Scope, StageScope } from './scope.js';
 import { kindOf, shownValue } from './source-node.js';
 import type { SourceNode } from './source-node.js';
@@ -30,6 +31,7 @@ export interface Draft {
   readonly parameters: StageParameters;
   readonly active: boolean;
   readonly resources: PlannedStage['resources'];
+  readonly retries?: RetryPolicy;
   readonly seed: number | null;
 }
 
@@ -65,11 +67,13 @@ export function draftStage(entry: StageEntry, manifest: StageManifest, connectio
     const name = instanceName(entry.name, coordinates);
     drafts.push(found.run(name, (own) => {
       const at = scope.at(entry.name, coordinates, own);
+      const retries = readRetries(entry, name, at, own);
       return {
         entry, manifest, name, coordinates,
         parameters: shared ?? parametersFor(name, at, own),
         inputs: edgesOf(entry, name, coordinates, joined, edges, at, own),
         active: readCondition(entry, name, at, own),
+        ...(retries === undefined ? {} : { retries }),
         resources: readResources(entry, name, manifest.resources, at, own),
         seed: stageSeed(entry, name, manifest, pipelineSeed, at, own),
       };

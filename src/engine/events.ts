@@ -15,8 +15,9 @@ export type RunEvent =
   | { readonly kind: 'stage.ran'; readonly stage: string; readonly key: StageKey; readonly durationMs: number; readonly metrics: Readonly<Record<string, number>>; readonly stored: boolean }
   | { readonly kind: 'stage.restored'; readonly stage: string; readonly key: StageKey; readonly durationMs: number; readonly from?: 'remote' }
   | { readonly kind: 'stage.skipped'; readonly stage: string; readonly reason: string }
+  | { readonly kind: 'stage.retrying'; readonly stage: string; readonly attempt: number; readonly of: number; readonly delayMs: number; readonly error: SerializedError }
   | { readonly kind: 'stage.failed'; readonly stage: string; readonly durationMs: number; readonly error: SerializedError }
-  | { readonly kind: 'stage.blocked'; readonly stage: string; readonly by: string }
+  | { readonly kind: 'stage.blocked'; readonly stage: string; readonly by: string; readonly reason?: string }
   | { readonly kind: 'store.damaged'; readonly what: 'object' | 'record'; readonly id: Digest | StageKey; readonly path: string; readonly action: string }
   /** another process is computing the same key: the stage waits for it, and holds nothing meanwhile */
   | { readonly kind: 'stage.waiting'; readonly stage: string; readonly key: StageKey; readonly holder: ClaimHolder }
@@ -33,7 +34,7 @@ export type RunEvent =
 export type StoreEvent = Extract<RunEvent, { kind: 'store.damaged' | 'store.unsaved' | 'store.unsynced' | 'remote.fetched' | 'remote.warning' }>;
 
 /** What could not be kept. The run goes on with it all the same. */
-export type UnsavedThing = 'object' | 'record' | 'memo' | 'staging' | 'store' | 'run' | 'evidence' | 'digests';
+export type UnsavedThing = 'result' | 'object' | 'record' | 'memo' | 'staging' | 'store' | 'run' | 'evidence' | 'digests';
 
 /** Who is computing a key. */
 export interface ClaimHolder {

@@ -9,6 +9,7 @@
  * A damaged object is found when it is about to be read: the stage that made it runs again within the same run.
  * Must not know a stage type, a service or how anything is shown.
  */
+import { setMaxListeners } from 'node:events';
 import { rm } from 'node:fs/promises';
 import { PipelineError, serializeError, type SerializedError } from '../core/errors.js';
 import type { Artifact } from './artifact.js';
@@ -24,6 +25,9 @@ import type { WorkerPool } from './pool.js';
 import { findKey } from './find-key.js';
 import { ResourceLedger } from './resource-ledger.js';
 import type { StageRegistry } from './stage.js';
+import { delayBefore, waitFor } from './retries.js';
+import type { RunRequest } from './run-request.js';
+import { LEFT_OUT } from './run-selection.js';
 import { RunJournal, type RunSummary } from './run-journal.js';
 import { performStage, type PerformedStage } from './perform-stage.js';
 import type { RunCommand } from './run-command.js';
@@ -41,8 +45,6 @@ import { because, Past } from './why.js';
 const RESOLVING_AT_ONCE = 16;
 /** Inline stages that run at a time: they wait for nobody, but each holds files open. */
 const INLINE_AT_ONCE = 64;
-/** Stages whose records become durable while others have their cores already: more would only queue at the disk. */
-const PUBLISHING_AT_ONCE = 16;
 /** An object that is damaged again right after its stage ran again is a failing disk. */
 const MOST_REPAIRS = 2;
 
@@ -60,12 +62,16 @@ export interface ExecuteOptions {
   readonly keepGoing?: boolean;
   /** true for a stage that is to run whatever the store has */
   readonly force?: (stage: string) => boolean;
+  /** false for a stage that may be restored and not run: what the store does not have is then blocked. Default: any may */
+  readonly mayRun?: (stage: string) => boolean;
   /** true for a stage that, if it would be restored, is run again beside that and compared; what is stored stands */
   readonly checkDeterminism?: (stage: string) => boolean;
   readonly signal?: AbortSignal;
   readonly onEvent?: RunEventListener;
   /** versions for the record, e.g. of this program */
   readonly software?: Readonly<Record<string, string>>;
+  /** for the run record */
+  readonly request?: RunRequest;
   /** how the run was called, for the record */
   readonly command?: RunCommand;
 }
@@ -82,7 +88,10 @@ export async function execute(plan: Plan, options: ExecuteOptions): Promise<RunS
 
 interface Node extends FinalStage {
   readonly stage: PlannedStage;
-  readonly index: number;
+  /** who waits for cores is served by it, smallest first */
+  readonly priority: number;
+  /** stages before it in the longest chain that leads here */
+  readonly depth: number;
   readonly producers: ReadonlyMap<string, Node>;
   /** the producers in a row, and which of them was found not ready when last looked at */
   readonly needed: readonly Node[];
@@ -93,6 +102,8 @@ interface Node extends FinalStage {
   repairing: boolean;
   repairs: number;
   started: boolean;
+  /** in a row; what is tried again is not announced again */
+  failedAttempts: number;
   /** it was run again and compared with what is stored */
   compared: boolean;
 }
@@ -119,7 +130,6 @@ class Execution {
   /** set once nothing new may start: what is to blame */
   #stoppedBy: string | undefined;
   #moving = 0;
-  #publishing = 0;
   #allStill: () => void = () => undefined;
 
   constructor(plan: Plan, options: ExecuteOptions, digests: ExternalDigests, journal: RunJournal) {
@@ -129,6 +139,7 @@ class Execution {
     this.#nodes = nodesOf(plan);
     this.#ledger = new ResourceLedger({ cpus: options.cpus, memoryMb: options.memoryMb }, options.jobs ?? Infinity);
     this.#past = new Past(plan.file, options.store, plan.env);
+    setMaxListeners(0, this.#abort.signal, this.#stopping.signal); // every stage under way listens
   }
 
   async run(): Promise<RunSummary> {
@@ -181,10 +192,11 @@ class Execution {
         for (;;) {
           const toCompare = this.#isToCompare(node, keyed) ? await this.#options.store.lookup(keyed.key) : undefined;
           if (toCompare === undefined && (await this.#gate.run(() => this.#restore(node, keyed, began)))) return;
+          if (this.#options.mayRun?.(node.stage.name) === false) return this.#leaveOut(node);
           const { broken, stale } = await this.#gate.run(() => checkInputs(node, keyed, this.#contents, this.#options.store, this.#digests));
           if (stale || broken.length > 0) return this.#repair(node, broken as readonly Node[]);
           if (toCompare !== undefined) await this.#withResources(node, () => this.#compare(node, keyed, toCompare));
-          else if (await this.#perform(node, keyed)) return;
+          else if (await this.#perform(node, keyed).catch((error: unknown) => this.#tryAgain(node, error))) return;
         }
       });
     } catch (error) {
@@ -249,7 +261,7 @@ class Execution {
     const { key } = keyed;
     const forced = force?.(node.stage.name) === true && !this.#ran.has(key);
     let holder: ClaimHolder | undefined;
-    const done = await this.#withResources(node, async (free) => {
+    const done = await this.#withResources(node, async () => {
       const answer = await store.claim(key, `run ${this.#journal.id}, stage ${node.stage.name}`);
       if (!isClaim(answer) && !forced) {
         holder = answer;
@@ -260,7 +272,7 @@ class Execution {
         // Between our look and our claim another process may have ended.
         if (claim.held && !forced && !node.repairing && (await store.lookupHere(key)) !== undefined) return false;
         this.#throwIfStopped();
-        await this.#performNow(node, keyed, forced, free);
+        await this.#performNow(node, keyed, forced);
         return true;
       } finally {
         await claim.release();
@@ -273,15 +285,28 @@ class Execution {
     return false;
   }
 
+  /** False, after its delay, if the stage is to be tried again; what it held is free for others meanwhile. Throws the error of the last attempt. */
+  async #tryAgain(node: Node, error: unknown): Promise<false> {
+    if (error instanceof Stopped || this.#stoppedBy !== undefined) throw error;
+    const { name, retries } = node.stage;
+    node.failedAttempts += 1;
+    const serialized = serializeError(error);
+    const delayMs = delayBefore(retries, node.failedAttempts, serialized);
+    if (delayMs === undefined) throw error;
+    this.#journal.retrying(name, { kind: 'stage.retrying', stage: name, attempt: node.failedAttempts, of: (retries?.times ?? 0) + 1, delayMs, error: serialized });
+    if (await waitFor(delayMs, this.#stopping.signal)) return false;
+    throw this.#abort.signal.aborted ? this.#abort.signal.reason : error;
+  }
+
   /** Undefined if nothing starts any more: the stage is blocked in the end. */
-  async #withResources<T>(node: Node, work: (free: () => void) => Promise<T>): Promise<T | undefined> {
+  async #withResources<T>(node: Node, work: () => Promise<T>): Promise<T | undefined> {
     // Inline work is cheap by its contract and shares the engine's thread anyway: it waits for no cores.
-    if (this.#isLight(node)) return this.#inline.run(() => work(() => undefined));
-    const release = await this.#ledger.acquire(node.index, node.stage.resources);
+    if (this.#isLight(node)) return this.#inline.run(work);
+    const release = await this.#ledger.acquire(node.priority, node.stage.resources);
     if (release === undefined) throw new Stopped();
     try {
       this.#throwIfStopped();
-      return await work(release);
+      return await work();
     } finally {
       release();
     }
@@ -291,7 +316,7 @@ class Execution {
     return manifest.runs === 'inline' && manifest.needs.length === 0;
   }
 
-  async #performNow(node: Node, keyed: KeyedStage, forced: boolean, free: () => void): Promise<void> {
+  async #performNow(node: Node, keyed: KeyedStage, forced: boolean): Promise<void> {
     const { store } = this.#options;
     const { name } = node.stage;
     const why = node.repairing
@@ -300,15 +325,14 @@ class Execution {
         ? because('forced', 'forced')
         : await this.#past.whyIfReadable(name, keyed.key, keyed.material);
     node.started = true;
-    this.#journal.started(node.stage, keyed, why.text, why.reasons);
+    if (node.failedAttempts === 0) this.#journal.started(node.stage, keyed, why.text, why.reasons);
     const began = performance.now();
-    const { record: made, checkpoint } = await this.#make(node, keyed, store);
-    const replaced = forced ? await store.lookup(keyed.key) : undefined;
+    const { record: made, checkpoint, touched } = await this.#make(node, keyed, store);
+    for (const file of touched) this.#journal.touched(name, file);
+    const whole = touched.length === 0;
+    const replaced = forced && whole ? await store.lookup(keyed.key) : undefined;
     let rival: StageRecord | undefined;
-    // The disk needs no cores: the next stage may have them while the record becomes durable.
-    if (this.#publishing < PUBLISHING_AT_ONCE) free();
-    this.#publishing += 1;
-    const stored = await store.publish(made, ...(forced ? [] : [(stands: StageRecord) => (rival = stands)])).finally(() => (this.#publishing -= 1));
+    const stored = whole && (await store.publish(made, ...(forced ? [] : [(stands: StageRecord) => (rival = stands)])));
     const record = rival ?? made; // others may have built on it already
     await this.#noteDifference(node, made, replaced ?? rival, forced ? { cause: 'forced', stands: 'new' } : { cause: 'race', stands: 'stored' });
     // The result stands; gc removes what cannot be removed now.
@@ -321,6 +345,7 @@ class Execution {
     node.outputs = record.outputs;
     node.key = keyed.key;
     node.repairing = false;
+    node.failedAttempts = 0;
     this.#journal.made(name, record.outputs, record.metrics);
     this.#settle(node, 'ran', { kind: 'stage.ran', stage: name, key: keyed.key, durationMs: performance.now() - began, metrics: record.metrics, stored });
   }
@@ -363,8 +388,9 @@ class Execution {
     try {
       const beside = await openStore(store.directory, { mode: 'read', scratch });
       try {
-        const { record } = await this.#make(node, keyed, beside, true);
-        await this.#noteDifference(node, record, stored, { cause: 'check', stands: 'stored' });
+        const { record, touched } = await this.#make(node, keyed, beside, true);
+        for (const file of touched) this.#journal.touched(node.stage.name, file);
+        if (touched.length === 0) await this.#noteDifference(node, record, stored, { cause: 'check', stands: 'stored' });
       } finally {
         await beside.close();
       }
@@ -415,8 +441,14 @@ class Execution {
     }
   }
 
-  #block(node: Node, by: string): void {
-    this.#settle(node, 'blocked', { kind: 'stage.blocked', stage: node.stage.name, by });
+  #block(node: Node, by: string, reason?: string): void {
+    this.#settle(node, 'blocked', { kind: 'stage.blocked', stage: node.stage.name, by, ...(reason === undefined ? {} : { reason }) });
+  }
+
+  /** It is needed, has no result, and was not selected to make one. What does not need it goes on. */
+  #leaveOut(node: Node): void {
+    this.#block(node, node.stage.name, LEFT_OUT);
+    this.#blockDependents(node, node.stage.name);
   }
 
   #settle(node: Node, word: StageWord, event: RunEvent): void {
@@ -445,11 +477,14 @@ class Stopped extends PipelineError {
 
 function nodesOf(plan: Plan): Node[] {
   const byName = new Map<string, Node>();
-  return plan.stages.map((stage, index) => {
+  return plan.stages.map((stage, index): Node => {
     const names = new Set(stage.skipped === undefined ? Object.values(stage.inputs).flatMap((bindings) => bindings.map((binding) => binding.stage)) : []);
     const producers = new Map([...names].map((name) => [name, byName.get(name) as Node]));
     const needed = [...producers.values()];
-    const node: Node = { stage, index, producers, needed, waitsFor: 0, dependents: [], state: 'waiting', repairing: false, repairs: 0, started: false, compared: false };
+    const depth = needed.reduce((deepest, producer) => Math.max(deepest, producer.depth + 1), 0);
+    // What is furthest along is finished first, so that a sweep has a whole result early; ties in the order of the plan.
+    const priority = index - depth * plan.stages.length;
+    const node: Node = { stage, priority, depth, producers, needed, waitsFor: 0, dependents: [], state: 'waiting', repairing: false, repairs: 0, started: false, failedAttempts: 0, compared: false };
     for (const producer of needed) producer.dependents.push(node);
     byName.set(stage.name, node);
     return node;

@@ -8,7 +8,7 @@ import { keyMaterial } from './key-material.js';
 import type { Plan, PlannedStage } from './plan.js';
 import type { KeyMaterial, StageKey } from './record.js';
 import { knownExternals, planStatus, type StageStatus, type StatusOptions } from './status.js';
-import { selectOne } from './stage-selector.js';
+import { selectOne, selectStages } from './stage-selector.js';
 import { Past, type Reason } from './why.js';
 
 export interface Explanation extends StageStatus {
@@ -20,23 +20,35 @@ export interface Explanation extends StageStatus {
   readonly undecided: readonly string[];
 }
 
-/** `stageName`: of a stage with a matrix, a selector that means one instance. Errors: E_UNKNOWN_STAGE_NAME with the nearest name, E_USAGE, and those of planStatus. */
+/** Of one stage; a selector that means several is refused (E_USAGE). */
 export async function explainStage(plan: Plan, stageName: string, options: StatusOptions): Promise<Explanation> {
-  const stage = selectOne(plan.stages, stageName, plan.name);
+  const [explanation] = await explainStages(plan, [selectOne(plan.stages, stageName, plan.name).name], options);
+  return explanation as Explanation;
+}
+
+/** The stages that the selectors mean, in the order of the plan. Errors: E_UNKNOWN_STAGE_NAME with the nearest name, E_USAGE, and those of planStatus. */
+export async function explainStages(plan: Plan, selectors: readonly string[], options: StatusOptions): Promise<Explanation[]> {
+  const chosen = new Set(selectors.flatMap((selector) => selectStages(plan.stages, selector, plan.name)));
   const past = new Past(plan.file, options.store, plan.env); // before anything is looked up: it hears of damage
   const statuses = await planStatus(plan, options);
   const byName = new Map(statuses.map((status) => [status.stage, status]));
-  const status = byName.get(stage.name) as StageStatus;
+  const explanations: Explanation[] = [];
+  for (const stage of plan.stages) if (chosen.has(stage)) explanations.push(await explained(stage, byName.get(stage.name) as StageStatus, past, options, chosen.size === 1));
+  return explanations;
+}
+
+/** `alone`: a stage that never ran is compared with the nearest record, which reads them all; of many stages none is. */
+async function explained(stage: PlannedStage, status: StageStatus, past: Past, options: StatusOptions, alone: boolean): Promise<Explanation> {
   if (status.answer === 'maybe') return explainOpen(stage, status, past, options);
   const none = { changes: [], against: null, undecided: [] };
   if (status.answer !== 'run' || status.key === undefined || status.material === undefined) return { ...status, ...none };
-  const reason = await compareWithPast(past, stage.name, status.key, status.material);
+  const reason = await compareWithPast(past, stage.name, status.key, status.material, alone);
   return { ...status, why: reason.text, changes: reason.changes, reasons: reason.reasons, against: reason.against, undecided: [] };
 }
 
-async function compareWithPast(past: Past, stage: string, key: StageKey, material: KeyMaterial): Promise<Reason> {
+async function compareWithPast(past: Past, stage: string, key: StageKey, material: KeyMaterial, alone: boolean): Promise<Reason> {
   const reason = await past.why(stage, key, material);
-  return reason.against === null ? past.nearest(material) : reason;
+  return reason.against === null && alone ? past.nearest(material) : reason;
 }
 
 async function explainOpen(stage: PlannedStage, status: StageStatus, past: Past, options: StatusOptions): Promise<Explanation> {

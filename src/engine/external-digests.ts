@@ -134,7 +134,8 @@ export class ExternalDigests {
   }
 }
 
-function currentStamp(path: string): Stamp {
+/** Errors: E_EXTERNAL_MISSING, E_STORE_IO. */
+export function currentStamp(path: string): Stamp {
   let stats;
   try {
     stats = statSync(path, { bigint: true });

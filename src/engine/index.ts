@@ -20,7 +20,7 @@ export { runWorkerHost, type WorkerHostOptions } from './worker-host.js';
 export { publishResults, type PublishedResults } from './publish-results.js';
 
 export { planStatus, type PlanAnswer, type StageStatus, type StatusOptions } from './status.js';
-export { explainStage, type Explanation } from './explain.js';
+export { explainStage, explainStages, type Explanation } from './explain.js';
 export { diffMaterial, type Change } from './diff-material.js';
 export type { ReasonCode, StageReason } from './reasons.js';
 export { listRuns, readEvents, readRun, runFolderOf, type LoggedEvent } from './run-history.js';

@@ -39,8 +39,10 @@ interface JoinedSource extends Source {
   /** the axes that tell which instances are meant: shared ones, then selected ones */
   readonly shared: readonly string[];
   readonly selection: readonly Selected[];
-  /** values on those axes → edges, in the canonical order of their labels */
-  readonly buckets: ReadonlyMap<string, readonly InputBinding[]>;
+  /** values on those axes → the instances there */
+  readonly buckets: Buckets;
+  /** makes the edges to the instances of a bucket, in the canonical order of their labels: once, and only when somebody has room for them */
+  readonly edgesTo: (bucket: readonly Coordinates[]) => readonly InputBinding[];
   /** axis → the values that its instances have, where somebody had to know */
   readonly values: Map<string, ReadonlySet<Coordinate>>;
   /** selected axis and value → what is wrong with it */
@@ -54,17 +56,37 @@ interface Selected {
 
 /** Checks the axes of every source. Sources that do not fit are reported and left out, those of a stage without a readable matrix silently. */
 export function joinConnections(entry: StageEntry, axes: readonly string[], connections: readonly Connection[], matrices: ReadonlyMap<string, Matrix | undefined>, diagnostics: Diagnostics): Joined[] {
+  const grouped: Grouped = new Map();
   return connections.map(({ port, many, sources }) => ({
     port, many,
     sources: sources.flatMap((source) => {
       const matrix = matrices.get(source.reference.stage);
-      const joined = matrix === undefined ? undefined : joinSource(entry, axes, port, many, source, matrix, diagnostics);
+      const joined = matrix === undefined ? undefined : joinSource(entry, axes, port, many, source, matrix, grouped, diagnostics);
       return joined === undefined ? [] : [joined];
     }),
   }));
 }
 
-function joinSource(entry: StageEntry, axes: readonly string[], port: string, many: boolean, source: Source, matrix: Matrix, diagnostics: Diagnostics): JoinedSource | undefined {
+type Buckets = ReadonlyMap<string, readonly Coordinates[]>;
+/** A stage may name another one a thousand times: its instances are put into buckets once for each set of axes. */
+type Grouped = Map<string, Buckets>;
+
+function bucketsOf(stage: string, matrix: Matrix, axes: readonly string[], grouped: Grouped): Buckets {
+  const id = JSON.stringify([stage, axes]);
+  const known = grouped.get(id);
+  if (known !== undefined) return known;
+  const buckets = new Map<string, Coordinates[]>();
+  for (const coordinates of matrix.instances) {
+    const key = bucketKey(axes.map((axis) => coordinates[axis] as Coordinate));
+    const bucket = buckets.get(key);
+    if (bucket === undefined) buckets.set(key, [coordinates]);
+    else bucket.push(coordinates);
+  }
+  grouped.set(id, buckets);
+  return buckets;
+}
+
+function joinSource(entry: StageEntry, axes: readonly string[], port: string, many: boolean, source: Source, matrix: Matrix, grouped: Grouped, diagnostics: Diagnostics): JoinedSource | undefined {
   const { reference, output } = source;
   const { selection, stage } = reference;
   for (const { axis, at } of selection) {
@@ -79,19 +101,22 @@ function joinSource(entry: StageEntry, axes: readonly string[], port: string, ma
   const shared = matrix.axes.filter((axis) => axes.includes(axis) && !selected.includes(axis));
   const free = matrix.axes.filter((axis) => !shared.includes(axis) && !selected.includes(axis));
   if (!many && free.length > 0) return tooMany(entry, port, source, matrix, free, diagnostics);
-  const buckets = new Map<string, InputBinding[]>();
+  const buckets = bucketsOf(stage, matrix, [...shared, ...selected], grouped);
   const labelled = matrix.axes.filter((axis) => !shared.includes(axis));
   const own: Coordinates = reference.label === undefined ? {} : { [NAME_LABEL]: reference.label };
-  for (const coordinates of matrix.instances) {
-    const key = bucketKey([...shared, ...selected].map((axis) => coordinates[axis] as Coordinate));
-    const labels = sortedCoordinates({ ...own, ...Object.fromEntries(labelled.map((axis) => [axis, coordinates[axis] as Coordinate])) });
-    const edge: InputBinding = { stage: instanceName(stage, coordinates), output, span: reference.span, ...(many ? { labels } : {}) };
-    const bucket = buckets.get(key);
-    if (bucket === undefined) buckets.set(key, [edge]);
-    else bucket.push(edge);
-  }
-  if (many) for (const bucket of buckets.values()) bucket.sort(byLabels);
-  return { ...source, matrix, shared, selection: selection.map((each) => ({ axis: each.axis, node: nodeOf(each, reference) })), buckets, values: new Map(), wrong: new Map() };
+  const made = new Map<readonly Coordinates[], readonly InputBinding[]>();
+  const edgesTo = (bucket: readonly Coordinates[]): readonly InputBinding[] => {
+    const known = made.get(bucket);
+    if (known !== undefined) return known;
+    const edges = bucket.map((coordinates): InputBinding => {
+      const labels = sortedCoordinates({ ...own, ...Object.fromEntries(labelled.map((axis) => [axis, coordinates[axis] as Coordinate])) });
+      return { stage: instanceName(stage, coordinates), output, span: reference.span, ...(many ? { labels } : {}) };
+    });
+    if (many) edges.sort(byLabels);
+    made.set(bucket, edges);
+    return edges;
+  };
+  return { ...source, matrix, shared, selection: selection.map((each) => ({ axis: each.axis, node: nodeOf(each, reference) })), buckets, edgesTo, values: new Map(), wrong: new Map() };
 }
 
 /** A selected value as a value of the file: it may be a reference to a param or an axis. */
@@ -126,9 +151,13 @@ function tooMany(entry: StageEntry, port: string, { reference, output }: Source,
 export function edgesOf(entry: StageEntry, name: string, coordinates: Coordinates, joined: readonly Joined[], budget: EdgeBudget, scope: StageScope, diagnostics: Diagnostics): Record<string, readonly InputBinding[]> {
   const inputs: Record<string, readonly InputBinding[]> = {};
   for (const { port, many, sources } of joined) {
-    const found = sources.map((source) => edgesFrom(source, name, coordinates, scope, diagnostics));
-    for (const { length } of found) budget.left -= length;
-    if (budget.left < 0) break;
+    const found: (readonly InputBinding[])[] = [];
+    for (const source of sources) {
+      const bucket = bucketFor(source, name, coordinates, scope, diagnostics);
+      budget.left -= bucket.length;
+      if (budget.left < 0) return inputs;
+      found.push(source.edgesTo(bucket));
+    }
     const edges = found.length === 1 ? (found[0] as readonly InputBinding[]) : found.flat().sort(byLabels);
     if (edges.length > 0) inputs[port] = edges;
     if (many && found.length > 1) checkApart(entry, port, edges, diagnostics);
@@ -136,7 +165,7 @@ export function edgesOf(entry: StageEntry, name: string, coordinates: Coordinate
   return inputs;
 }
 
-function edgesFrom(source: JoinedSource, name: string, coordinates: Coordinates, scope: StageScope, diagnostics: Diagnostics): readonly InputBinding[] {
+function bucketFor(source: JoinedSource, name: string, coordinates: Coordinates, scope: StageScope, diagnostics: Diagnostics): readonly Coordinates[] {
   const { shared, selection, buckets } = source;
   const chosen: [axis: string, value: Coordinate][] = shared.map((axis) => [axis, coordinates[axis] as Coordinate]);
   for (const { axis, node } of selection) {
@@ -148,8 +177,8 @@ function edgesFrom(source: JoinedSource, name: string, coordinates: Coordinates,
     }
     chosen.push([axis, value]);
   }
-  const edges = buckets.get(bucketKey(chosen.map(([, value]) => value)));
-  if (edges !== undefined) return edges;
+  const bucket = buckets.get(bucketKey(chosen.map(([, value]) => value)));
+  if (bucket !== undefined) return bucket;
   report(source, name, chosen, diagnostics);
   return [];
 }

@@ -15,8 +15,8 @@ import { parseYaml } from './yaml-spans.js';
 
 export interface Override {
   readonly node: SourceNode;
-  /** the characters behind `=`: what a parameter that is text takes, whatever YAML makes of them */
-  readonly text: string;
+  /** of `--set` the characters behind `=`: what a parameter that is text takes, whatever YAML makes of them */
+  readonly text?: string;
 }
 export interface Overridden {
   readonly root: SourceNode;
@@ -24,16 +24,19 @@ export interface Overridden {
   readonly params: ReadonlyMap<string, Override>;
 }
 
-/** Applies the arguments in order; of two for the same path the later wins. Errors: E_USAGE, E_UNKNOWN_STAGE_NAME, those of YAML. */
-export function applyOverrides(root: SourceNode, args: readonly string[], diagnostics: Diagnostics): Overridden {
-  const params = new Map<string, Override>();
+/** Applies the arguments in order, on top of what profiles have `given` params; of two for the same path the later wins. Errors: E_USAGE, E_UNKNOWN_STAGE_NAME, those of YAML. */
+export function applyOverrides(root: SourceNode, args: readonly string[], diagnostics: Diagnostics, given: ReadonlyMap<string, Override> = new Map()): Overridden {
+  const params = new Map(given);
   let changed = root;
   for (const argument of args) {
     diagnostics.attempt(overrideSpan(argument), () => {
       const { path, override } = parseArgument(argument, diagnostics);
       if (override === undefined || root.kind !== 'map') return;
       checkPath(root, path, argument);
-      if (path[0] === 'params' && path.length === 2) params.set(path[1] as string, override);
+      const [head, name = '', ...part] = path;
+      const replaced = params.get(name);
+      if (head === 'params' && part.length === 0) params.set(name, override);
+      else if (head === 'params' && replaced !== undefined) params.set(name, { node: replaceAt(replaced.node, part, override) });
       else changed = replaceAt(changed, path, override);
     });
   }
@@ -83,7 +86,7 @@ function checkPath(root: MapNode, path: readonly string[], argument: string): vo
   }
   if (head === 'stages' && second !== undefined) {
     if (!stages.has(second)) fail(`stage "${second}" is not in the pipeline`, suggestion(second, [...stages.keys()], 'check the name of the stage'), 'E_UNKNOWN_STAGE_NAME');
-    if ((field === 'seed' || field === 'when') && rest.length === 0) return;
+    if ((field === 'seed' || field === 'when' || field === 'retries') && rest.length === 0) return;
     if ((field === 'params' || field === 'resources') && rest.length > 0) return;
     if (field === 'matrix' && rest.length === 1) {
       const fields = mapOf(mapOf(stages.get(second)?.value).get('matrix')?.value);
@@ -91,9 +94,9 @@ function checkPath(root: MapNode, path: readonly string[], argument: string): vo
       if (!settable.includes(rest[0] as string)) fail(`"${rest[0] as string}" is not an axis of stage "${second}"`, suggestion(rest[0] as string, settable, `stage "${second}" has no matrix`));
       return;
     }
-    const settable = ['params.NAME', 'resources.NAME', 'matrix.AXIS', 'seed', 'when'];
+    const settable = ['params.NAME', 'resources.NAME', 'matrix.AXIS', 'seed', 'when', 'retries'];
     const known = STAGE_FIELDS.find((name) => name === field);
-    fail(`"${path.join('.')}" cannot be set`, known === undefined && field !== undefined ? suggestion(field, ['params', 'resources', 'matrix', 'seed', 'when'], '') : `use one of: ${settable.map((name) => `stages.${second}.${name}`).join(', ')}`);
+    fail(`"${path.join('.')}" cannot be set`, known === undefined && field !== undefined ? suggestion(field, ['params', 'resources', 'matrix', 'seed', 'when', 'retries'], '') : `use one of: ${settable.map((name) => `stages.${second}.${name}`).join(', ')}`);
   }
   if (params.has(head)) fail(`"${path.join('.')}" cannot be set`, `did you mean "params.${path.join('.')}"?`);
   if (stages.has(head)) fail(`"${path.join('.')}" cannot be set`, `did you mean "stages.${path.join('.')}"?`);
@@ -118,5 +121,5 @@ function replaceAt(node: SourceNode | undefined, path: readonly string[], overri
 function keepText(before: SourceNode | undefined, override: Override): SourceNode {
   const { node, text } = override;
   const wasText = before?.kind === 'scalar' && typeof before.value === 'string' && !before.value.includes('${');
-  return wasText && node.kind === 'scalar' && kindOf(node.value) !== 'text' ? { kind: 'scalar', value: text, span: node.span } : node;
+  return wasText && node.kind === 'scalar' && kindOf(node.value) !== 'text' && text !== undefined ? { kind: 'scalar', value: text, span: node.span } : node;
 }

@@ -19,7 +19,7 @@ import { artifactsOf, holdRestricted, inputsOf, type KeyedStage, type RunContent
 import { runOwnStage } from './modules/run-own-stage.js';
 import { runStage, WRITING_OUTPUTS } from './run-stage.js';
 import type { StageRegistry, StageResources } from './stage.js';
-import { areUnchanged, assertUnchanged } from './stage-externals.js';
+import { areUnchanged, assertUnchanged, touchedSince, withCurrentStamps, type KnownExternal } from './stage-externals.js';
 import type { Store } from './store/store.js';
 import type { JobListener } from './worker-process.js';
 import type { StageJob, StageResult, StageSignal } from './worker-protocol.js';
@@ -51,6 +51,8 @@ export interface PerformedStage {
   readonly record: StageRecord;
   /** to be removed once the record is published */
   readonly checkpoint: string | undefined;
+  /** outside files that somebody touched while it ran: what it has read of them is not known, so the record serves this run and is not published */
+  readonly touched: readonly KnownExternal[];
 }
 
 /** Errors: what the stage throws, E_STAGE_CRASHED, E_TIMEOUT, E_CANCELLED, E_OUTPUT_MISSING, E_INPUT_CHANGED, errors of the store. */
@@ -71,8 +73,9 @@ async function attempt(node: StageToPerform, keyed: KeyedStage, contents: RunCon
   const { stage } = node;
   const began = performance.now();
   const inputs = inputsOf(node);
-  const outside = outsideFiles(artifactsOf(inputs), contents);
-  const read = [...keyed.externals, ...outside];
+  const externals = await withCurrentStamps(stage.name, keyed.externals, digests);
+  const outside = await withCurrentStamps(stage.name, outsideFiles(artifactsOf(inputs), contents), digests);
+  const read = [...externals, ...outside];
   const staging = await store.createStaging(stage.name, ...(elsewhere ? (['scratch'] as const) : []));
   let result: StageResult | undefined;
   try {
@@ -85,7 +88,7 @@ async function attempt(node: StageToPerform, keyed: KeyedStage, contents: RunCon
       params: stage.params,
       inputs,
       outputPorts: Object.keys(stage.manifest.outputs),
-      externals: keyed.externals,
+      externals,
       outside,
       seed: keyed.material.seed === null ? null : stageSeed(keyed.material),
       needs: stage.manifest.needs,
@@ -106,10 +109,14 @@ async function attempt(node: StageToPerform, keyed: KeyedStage, contents: RunCon
       metrics: result.metrics,
       made: { at: new Date().toISOString(), durationMs: Math.round(performance.now() - began), host: hostname(), software: options.software },
     };
-    return { record, checkpoint: result.checkpoint };
+    const touched = touchedSince(read);
+    if (touched.length === 0) return { record, checkpoint: result.checkpoint, touched };
+    await discardCheckpoints(store.checkpointFolder(keyed.key), result.checkpoint);
+    return { record, checkpoint: undefined, touched };
   } catch (error) {
     // A file that cannot be looked at any more is as bad as a changed one; the error to report is the stage's.
-    if (!(await areUnchanged(read, digests).catch(() => false))) await discardCheckpoints(store.checkpointFolder(keyed.key), result?.checkpoint);
+    const asItWas = (await areUnchanged(read, digests).catch(() => false)) && touchedSince(read).length === 0;
+    if (!asItWas) await discardCheckpoints(store.checkpointFolder(keyed.key), result?.checkpoint);
     throw error;
   } finally {
     await store.discardStaging(staging);

@@ -22,6 +22,7 @@ export interface StageEntry {
   readonly inputs: ReadonlyMap<string, MapEntry>;
   readonly params: ReadonlyMap<string, MapEntry>;
   readonly resources: ReadonlyMap<string, MapEntry>;
+  readonly retries?: SourceNode;
 }
 
 /** A path as the file has it, relative to the file. */
@@ -41,8 +42,8 @@ export interface PipelineFile {
   readonly stages: readonly StageEntry[];
 }
 
-export const PIPELINE_FIELDS = ['name', 'description', 'seed', 'env', 'modules', 'params', 'stages'] as const;
-export const STAGE_FIELDS = ['type', 'when', 'matrix', 'inputs', 'params', 'resources', 'seed'] as const;
+export const PIPELINE_FIELDS = ['extends', 'remove', 'name', 'description', 'seed', 'env', 'modules', 'params', 'profiles', 'stages'] as const;
+export const STAGE_FIELDS = ['type', 'when', 'matrix', 'inputs', 'params', 'resources', 'retries', 'seed'] as const;
 /** Also the name of folders under results/, hence the narrow alphabet. */
 export const NAME_PATTERN = '^[A-Za-z][A-Za-z0-9_-]{0,63}$';
 /** Names that expressions can reach: a hyphen would be a minus there. */
@@ -195,6 +196,7 @@ class Reader {
     const field = (key: 'inputs' | 'params' | 'resources'): ReadonlyMap<string, MapEntry> => this.map(value.entries.get(key)?.value, `"${key}" of ${where}`);
     const when = value.entries.get('when')?.value;
     const seed = value.entries.get('seed')?.value;
+    const retries = value.entries.get('retries')?.value;
     const matrix = this.matrix(value.entries.get('matrix')?.value, where);
     return {
       name, span,
@@ -203,6 +205,7 @@ class Reader {
       ...(when === undefined ? {} : { when }),
       ...(matrix === undefined ? {} : { matrix }),
       ...(seed === undefined ? {} : { seed }),
+      ...(retries === undefined ? {} : { retries }),
       inputs: field('inputs'), params: field('params'), resources: field('resources'),
     };
   }

@@ -15,6 +15,7 @@ import type { PipelineFile, StageEntry } from './pipeline-file.js';
 import type { Plan } from './plan.js';
 import type { Scope } from './scope.js';
 import { settle } from './settle.js';
+import type { SourceFile } from './source-files.js';
 import type { StageManifest, StageRegistry } from './stage.js';
 import { connectPorts, portOf } from './stage-inputs.js';
 import { readReferences } from './stage-reference.js';
@@ -27,6 +28,7 @@ export interface PlanSource {
   readonly file: string;
   readonly folder: string;
   readonly source: Digest;
+  readonly sources: readonly SourceFile[];
 }
 
 /** Of one pipeline: each is read, checked and kept. */
@@ -54,7 +56,7 @@ export function buildPlan(file: PipelineFile, source: PlanSource, scope: Scope, 
   const planned = settle((order ?? [...drafts.keys()]).flatMap((name) => drafts.get(name) ?? []), matrices, diagnostics);
   if (diagnostics.failed) return undefined;
   return {
-    file: source.file, source: source.source, name: file.name,
+    file: source.file, source: source.source, sources: source.sources, name: file.name,
     ...(file.description === undefined ? {} : { description: file.description }),
     params: scope.params, env: scope.environmentRead, stages: planned,
   };
@@ -114,7 +116,7 @@ function orderStages(entries: readonly StageEntry[], references: ReadonlyMap<str
     const rest = edges.length - shown.length;
     const path = rest > 0 ? `${cycle.slice(0, MOST_EDGES_SHOWN).join(' -> ')} -> … (${rest} more) -> ${cycle[0] as string}` : cycle.join(' -> ');
     diagnostics.error('E_CYCLE', `stages depend on one another: ${path}`, {
-      facts: Object.fromEntries(shown.map(({ consumer, producer, span }) => [`"${consumer}" needs "${producer}"`, placeOf(span)])),
+      facts: Object.fromEntries(shown.map(({ consumer, producer, span }) => [`"${consumer}" needs "${producer}"`, placeOf(span, edges[0]?.span)])),
       hint: 'remove one of these inputs',
       span: (edges[0] as (typeof edges)[0]).span,
     });

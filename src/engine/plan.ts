@@ -3,6 +3,7 @@ import type { JsonObject } from '../core/json.js';
 import type { SourceSpan } from '../core/source-span.js';
 import type { Digest } from '../core/digest.js';
 import type { Coordinates } from './coordinates.js';
+import type { SourceFile } from './source-files.js';
 import type { StageManifest, StageResources } from './stage.js';
 
 /** One typed edge. */
@@ -13,6 +14,17 @@ export interface InputBinding {
   readonly span: SourceSpan;
   /** at a port that takes many: what tells this artifact from the others there */
   readonly labels?: Coordinates;
+}
+
+/** `crash`: the process died; `timeout`: it took too long; `error`: it ended with an error; `data`: with one that says that its data are bad, which the same data will say again. */
+export type RetryKind = 'crash' | 'timeout' | 'error' | 'data';
+
+export interface RetryPolicy {
+  /** attempts after the first */
+  readonly times: number;
+  /** before the second attempt; doubled before each further one */
+  readonly delayMs: number;
+  readonly on: readonly RetryKind[];
 }
 
 /** A stage of the file that has no matrix, or one instance of one that has. */
@@ -29,6 +41,8 @@ export interface PlannedStage {
   /** set when `when:` is false, or when a required input comes from a skipped stage */
   readonly skipped?: string;
   readonly resources: StageResources & { readonly timeoutMs?: number; readonly gpu?: number };
+  /** absent: a failure is a failure */
+  readonly retries?: RetryPolicy;
   /** the pipeline's (or the stage's own) seed if the type draws random numbers, else null */
   readonly seed: number | null;
   /** where its name stands in the file */
@@ -40,8 +54,10 @@ export interface PlannedStage {
 export interface Plan {
   /** absolute path of the file */
   readonly file: string;
-  /** digest of its text, for the run record */
+  /** digest of its text (and of the texts of what it extends), for the run record */
   readonly source: Digest;
+  /** every text that the plan was made from, the pipeline file first: when one of them changes, so may the plan */
+  readonly sources: readonly SourceFile[];
   readonly name: string;
   readonly description?: string;
   /** pipeline parameters after `--set` */

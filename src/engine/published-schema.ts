@@ -7,13 +7,62 @@ import type { JsonObject, JsonValue } from '../core/json.js';
 import { ENV_NAME_PATTERN, NAME_PATTERN, PARAM_NAME_PATTERN } from './pipeline-file.js';
 import { isObject, schemaOf } from './schema-words.js';
 import type { InputPort, StageManifest } from './stage.js';
+import { MOST_RETRIES, RETRY_KINDS } from './retries.js';
 import { REFERENCE_PATTERN } from './stage-reference.js';
 import { MEMORY_PATTERN, TIME_PATTERN } from './stage-resources.js';
 
 const COORDINATE: JsonObject = { type: ['string', 'number', 'boolean'] };
 const COORDINATES: JsonObject = { type: 'object', minProperties: 1, additionalProperties: COORDINATE };
 const REFERENCE: JsonObject = { type: 'string', pattern: REFERENCE_PATTERN };
+const PATH: JsonObject = { type: 'string', minLength: 1 };
 const EXPRESSION: JsonObject = { type: 'string', pattern: '\\$\\{' };
+
+function resourcesSchema(): JsonObject {
+  return {
+    type: 'object', additionalProperties: false, description: 'What the stage may use. Never part of its key.',
+    properties: {
+      cpus: orExpression({ type: 'integer', minimum: 1, description: 'Cores, and threads of its numerical libraries.' }),
+      memory: orExpression({ type: 'string', pattern: MEMORY_PATTERN, description: 'e.g. 4 GB' }),
+      time: orExpression({ type: 'string', pattern: TIME_PATTERN, description: 'The stage fails when it takes longer, e.g. 30 min.' }),
+      gpu: orExpression({ type: 'integer', minimum: 0, description: 'Number of GPUs. No effect yet.' }),
+    },
+  };
+}
+
+function retriesSchema(): JsonObject {
+  const times = orExpression({ type: 'integer', minimum: 0, maximum: MOST_RETRIES, description: 'Attempts after the first.' });
+  return {
+    description: 'How often the stage is tried again after a failure. Never part of its key.',
+    anyOf: [times, {
+      type: 'object', additionalProperties: false, required: ['times'],
+      properties: {
+        times,
+        delay: orExpression({ type: 'string', pattern: TIME_PATTERN, default: '1 s', description: 'Before the second attempt; doubled before each further one, at most 1 h.' }),
+        on: orExpression({ type: 'array', minItems: 1, items: { enum: [...RETRY_KINDS] }, description: 'After which kinds of failure; default crash, timeout and error.' }),
+      },
+    }],
+  };
+}
+
+/** What a profile may change: values, not what a stage is or what it is connected to. */
+function profileSchema(): JsonObject {
+  const stage: JsonObject = {
+    type: ['object', 'null'], additionalProperties: false,
+    properties: {
+      params: { type: 'object' }, matrix: { type: 'object' }, resources: resourcesSchema(), retries: retriesSchema(),
+      when: { anyOf: [{ type: 'boolean' }, EXPRESSION] }, seed: orExpression({ type: 'integer' }),
+    },
+  };
+  return {
+    type: ['object', 'null'], additionalProperties: false,
+    properties: {
+      description: { type: 'string', description: 'What the profile is for.' },
+      seed: orExpression({ type: 'integer' }),
+      params: { type: 'object', propertyNames: { pattern: PARAM_NAME_PATTERN }, description: 'Values for params of the pipeline.' },
+      stages: { type: 'object', propertyNames: { pattern: NAME_PATTERN }, additionalProperties: stage },
+    },
+  };
+}
 
 /** @param manifests in any order; the schema lists them sorted by type, so that the same types give the same bytes */
 export function publishedSchema(manifests: Iterable<StageManifest>): JsonObject {
@@ -24,25 +73,41 @@ export function publishedSchema(manifests: Iterable<StageManifest>): JsonObject 
     description: 'A directed acyclic graph of typed stages. See docs/pipeline-file.md.',
     type: 'object',
     additionalProperties: false,
-    required: ['name', 'stages'],
+    // what is extended may bring the name and the stages
+    anyOf: [{ required: ['name', 'stages'] }, { required: ['extends'] }],
     properties: {
+      extends: { description: 'Files to build on, relative to this one; of several the later wins, and this file itself last.', anyOf: [PATH, { type: 'array', minItems: 1, items: PATH }] },
+      remove: { type: 'array', items: { type: 'string' }, description: 'Paths of what is inherited and not wanted, e.g. stages.dream or stages.dream.params.steps.' },
       name: { type: 'string', pattern: NAME_PATTERN, description: 'Name of the pipeline; also of its folder under results/.' },
       description: { type: 'string', description: 'What the pipeline is for, in a sentence or two.' },
       seed: orExpression({ type: 'integer', default: 0, description: 'Seed of every stage that draws random numbers and has none of its own.' }),
       env: { type: 'array', items: { type: 'string', pattern: ENV_NAME_PATTERN }, description: 'Environment variables that ${env.NAME} may read.' },
       modules: { type: 'array', items: { type: 'string', minLength: 1 }, description: 'TypeScript or JavaScript modules of the project that define stage types, relative to this file. See docs/own-code.md.' },
       params: { type: 'object', propertyNames: { pattern: PARAM_NAME_PATTERN }, description: 'Parameters of the pipeline with their defaults: ${params.NAME} in the stages, --set params.NAME=value on the command line.' },
+      profiles: {
+        type: 'object', propertyNames: { pattern: NAME_PATTERN }, description: 'Named changes, chosen with --profile.',
+        additionalProperties: profileSchema(),
+      },
       stages: {
         type: 'object', minProperties: 1, propertyNames: { pattern: NAME_PATTERN },
         description: 'Stages by name. Their order in the file does not matter.',
-        additionalProperties: { $ref: '#/definitions/stage' },
       },
     },
+    if: { required: ['extends'] },
+    then: { properties: { stages: { additionalProperties: { $ref: '#/definitions/layer' } } } },
+    else: { properties: { stages: { additionalProperties: { $ref: '#/definitions/stage' } } } },
     definitions: {
       stage: stageSchema(sorted),
+      layer: layerSchema(sorted),
       ...Object.fromEntries(sorted.flatMap((manifest) => [[`${manifest.type}.inputs`, inputsSchema(manifest)], [`${manifest.type}.params`, paramsSchema(manifest)]])),
     },
   };
+}
+
+/** A stage of a file that extends others: its type, and whatever it needs, may be inherited. */
+function layerSchema(manifests: readonly StageManifest[]): JsonObject {
+  const { required: _required, allOf: _allOf, ...rest } = stageSchema(manifests);
+  return { ...rest, type: ['object', 'null'] };
 }
 
 function stageSchema(manifests: readonly StageManifest[]): JsonObject {
@@ -67,15 +132,8 @@ function stageSchema(manifests: readonly StageManifest[]): JsonObject {
       inputs: { type: 'object', description: 'Port: ${stages.NAME} or ${stages.NAME.OUTPUT}, one instance as ${stages.NAME[axis=value].OUTPUT}; at a port that takes many also a list, or a map of names to references.' },
       params: { type: 'object', description: 'Parameters of the stage.' },
       seed: orExpression({ type: 'integer', description: 'Seed of this stage instead of the pipeline\'s.' }),
-      resources: {
-        type: 'object', additionalProperties: false, description: 'What the stage may use. Never part of its key.',
-        properties: {
-          cpus: orExpression({ type: 'integer', minimum: 1, description: 'Cores, and threads of its numerical libraries.' }),
-          memory: orExpression({ type: 'string', pattern: MEMORY_PATTERN, description: 'e.g. 4 GB' }),
-          time: orExpression({ type: 'string', pattern: TIME_PATTERN, description: 'The stage fails when it takes longer, e.g. 30 min.' }),
-          gpu: orExpression({ type: 'integer', minimum: 0, description: 'Number of GPUs. No effect yet.' }),
-        },
-      },
+      retries: retriesSchema(),
+      resources: resourcesSchema(),
     },
     allOf: manifests.map((manifest) => {
       const needed = [

@@ -18,6 +18,8 @@ export const RUN_FILE = 'run.json';
 export const EVENTS_FILE = 'events.ndjson';
 export const MATERIALS_FILE = 'materials.ndjson';
 const TEMPORARY = '.tmp-run.json';
+/** Hundreds of stages may be under way at once, and file handles are few: the log that was written to longest ago is closed, and opened again when needed. */
+const MOST_OPEN_LOGS = 4;
 /** characters of events that wait to be written together */
 const MOST_PENDING = 65536;
 
@@ -39,6 +41,7 @@ export function newRunId(now: Date): string {
 export class RunFolder {
   readonly path: string;
   readonly #events: number;
+  /** the log written to last comes last */
   readonly #logs = new Map<string, number>();
   #materials: number | undefined;
   #seq = 0;
@@ -87,14 +90,18 @@ export class RunFolder {
   }
 
   log(stage: string, text: string): void {
-    let file = this.#logs.get(stage);
-    if (file === undefined) {
-      const path = join(this.path, logOf(stage));
-      mkdirSync(dirname(path), { recursive: true });
-      file = openSync(path, 'a');
-      this.#logs.set(stage, file);
-    }
+    const file = this.#logs.get(stage) ?? this.#openLog(stage);
+    this.#logs.delete(stage);
+    this.#logs.set(stage, file);
     writeSync(file, `${text}\n`);
+  }
+
+  #openLog(stage: string): number {
+    const [longestAgo] = this.#logs.keys();
+    if (longestAgo !== undefined && this.#logs.size >= MOST_OPEN_LOGS) this.endLog(longestAgo);
+    const path = join(this.path, logOf(stage));
+    mkdirSync(dirname(path), { recursive: true });
+    return openSync(path, 'a');
   }
 
   endLog(stage: string): void {

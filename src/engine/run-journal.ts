@@ -19,15 +19,16 @@ import type { StageKey } from './record.js';
 import { runIds } from './run-history.js';
 import { nameAmong } from './run-name.js';
 import type { OutputSummary, RunRecord, StageOutcome } from './run-record.js';
+import type { RunRequest } from './run-request.js';
 import type { RunCommand } from './run-command.js';
 import { keepSources } from './run-sources.js';
 import type { KeyedStage, RunContents } from './run-state.js';
+import type { KnownExternal } from './stage-externals.js';
 import { errnoOf } from './store/fs-port.js';
 import { layoutOf } from './store/layout.js';
 import { currentOwner } from './store/owner.js';
 import type { Store } from './store/store.js';
 import { UnsavedList, type Unsaved } from './unsaved.js';
-import type { KnownExternal } from './stage-externals.js';
 import type { JobListener } from './worker-process.js';
 
 export interface RunSummary {
@@ -54,6 +55,7 @@ export interface JournalOptions {
   readonly store: Store;
   readonly onEvent?: RunEventListener;
   readonly software?: Readonly<Record<string, string>>;
+  readonly request?: RunRequest;
   /** by `performance.now()`; default: now */
   readonly began?: number;
   readonly command?: RunCommand;
@@ -78,6 +80,7 @@ export class RunJournal {
   #unsynced = false;
   readonly #store: Store;
   readonly #listener: RunEventListener | undefined;
+  readonly #request: RunRequest | undefined;
   readonly #command: RunCommand | undefined;
   readonly #startedAt: Date;
   readonly #began: number;
@@ -95,6 +98,7 @@ export class RunJournal {
     this.#plan = plan;
     this.#store = options.store;
     this.#listener = options.onEvent;
+    this.#request = options.request;
     this.#began = options.began ?? performance.now();
     this.#startedAt = new Date(Date.now() - (performance.now() - this.#began));
     this.#command = options.command;
@@ -159,6 +163,12 @@ export class RunJournal {
     if (this.#store.mode === 'read-write') this.#unsaved.stage(stage);
   }
 
+  /** Its result serves this run alone: what it has read of the file is not known. */
+  touched(stage: string, { name, path }: KnownExternal): void {
+    if (this.#store.mode !== 'read-write') return;
+    this.emit({ kind: 'store.unsaved', what: 'result', path, system: 'touched', message: `"${name}" was touched while "${stage}" ran` });
+  }
+
   /** The same key gave other bytes: kept for this run, and in the store. */
   async differs({ name, manifest }: PlannedStage, key: StageKey, difference: Difference): Promise<void> {
     this.#outcome(name).differs = difference;
@@ -203,6 +213,18 @@ export class RunJournal {
     outcome.outputs = Object.fromEntries(Object.entries(outputs).map(([port, artifact]) => [port, summaryOf(artifact)]));
   }
 
+  /** An attempt is over and another one will come. */
+  retrying(stage: string, event: Extract<RunEvent, { kind: 'stage.retrying' }>): void {
+    const { attempt, of, delayMs, error } = event;
+    this.attempted(stage, attempt + 1);
+    this.#guard(() => this.#folder?.log(stage, `attempt ${attempt} of ${of} failed, the next in ${delayMs / 1000} s: ${error.code} ${error.message}${error.stack === undefined ? '' : `\n${error.stack}`}`));
+    this.emit(event);
+  }
+
+  attempted(stage: string, attempts: number): void {
+    if (attempts > 1) this.#outcome(stage).attempts = attempts;
+  }
+
   failed(stage: string, error: SerializedError): void {
     this.#outputs.delete(stage);
     const outcome = this.#outcome(stage);
@@ -215,7 +237,7 @@ export class RunJournal {
     const outcome = this.#outcome(stage);
     outcome.word = word;
     if (event.kind === 'stage.skipped') outcome.reason = event.reason;
-    if (event.kind === 'stage.blocked') outcome.reason = `blocked by ${event.by}`;
+    if (event.kind === 'stage.blocked') outcome.reason = event.reason ?? `blocked by ${event.by}`;
     if ('durationMs' in event) outcome.durationMs = Math.round(event.durationMs);
     this.#write((folder) => folder.endLog(stage));
     if (event.kind === 'stage.restored' && this.#fetched.has(event.key)) {
@@ -282,6 +304,8 @@ export class RunJournal {
       ...(plan.description === undefined ? {} : { description: plan.description }),
       file: plan.file,
       source: plan.source,
+      sources: plan.sources,
+      ...(this.#request === undefined ? {} : { request: this.#request }),
       params: plan.params,
       env: plan.env,
       cacheMode: this.#store.mode,

@@ -123,7 +123,7 @@ export async function rememberRun(place: MemoryPlace, plan: Plan, modules: Loade
 
 /** The outcome of a stage when the same run is made again: without what this time alone is to blame for. undefined if it cannot be foretold. */
 function settled(outcome: StageOutcome): StageOutcome | undefined {
-  const { word, reason, reasons: _reasons, from: _from, durationMs: _durationMs, error: _error, ...lasting } = outcome;
+  const { word, reason, reasons: _reasons, from: _from, durationMs: _durationMs, error: _error, attempts: _attempts, differs: _differs, ...lasting } = outcome;
   if (word === 'skipped') return { ...lasting, word, ...(reason === undefined ? {} : { reason }) };
   if ((word !== 'ran' && word !== 'restored') || lasting.key === undefined) return undefined;
   return { ...lasting, word: 'restored', durationMs: 0 };

@@ -11,6 +11,8 @@ import type { GitState } from './git-state.js';
 import type { Hardware } from './machine.js';
 import type { StageReason } from './reasons.js';
 import type { StageKey } from './record.js';
+import type { RunRequest } from './run-request.js';
+import type { SourceFile } from './source-files.js';
 import type { RunCommand } from './run-command.js';
 import type { Owner } from './store/owner.js';
 import type { Store } from './store/store.js';
@@ -35,6 +37,8 @@ export interface StageOutcome {
   readonly params: JsonObject;
   /** port → `stage.output` */
   readonly inputs: Readonly<Record<string, readonly string[]>>;
+  /** how often it was tried, where that was more than once */
+  readonly attempts?: number;
   /** absent while the run goes on */
   readonly word?: StageWord;
   /** where its result came from, if it was restored and not from the local store */
@@ -63,6 +67,10 @@ export interface RunRecord {
   readonly file: string;
   /** digest of its text; the text is in the run's folder: see run-sources.ts */
   readonly source: Digest;
+  /** every text that the plan was made from; absent in records of versions that knew one file only */
+  readonly sources?: readonly SourceFile[];
+  /** what the command line asked for beyond the file */
+  readonly request?: RunRequest;
   readonly params: JsonObject;
   readonly env: Readonly<Record<string, string | null>>;
   readonly cacheMode: Store['mode'];

@@ -47,6 +47,7 @@ async function run(definition: StageDefinition, job: StageJob, host: StageHost):
   const metrics: Record<string, number> = {};
   const random = lazyRandom(job);
   let checkpoint: Checkpoint | undefined;
+  let unkept: string | undefined;
   let lastProgress = -Infinity;
 
   const context: StageContext<never> = {
@@ -73,8 +74,18 @@ async function run(definition: StageDefinition, job: StageJob, host: StageHost):
     },
     signal,
     get checkpoint(): string {
-      checkpoint ??= Checkpoint.claim(store.checkpointFolder(job.key));
-      return checkpoint.state;
+      if (unkept !== undefined) return unkept;
+      try {
+        checkpoint ??= Checkpoint.claim(store.checkpointFolder(job.key));
+        return checkpoint.state;
+      } catch (error) {
+        if (errnoOf(error) === undefined) throw error;
+        // A store that does not take it costs what a kill would have left, not the stage.
+        emit({ kind: 'log', level: 'warning', text: `what it keeps to go on from after a kill cannot be saved: ${(error as Error).message}` });
+        unkept = join(job.staging, 'checkpoint');
+        mkdirSync(unkept, { recursive: true });
+        return unkept;
+      }
     },
     get scratch(): string {
       const folder = join(job.staging, 'scratch');
@@ -97,7 +108,7 @@ async function run(definition: StageDefinition, job: StageJob, host: StageHost):
     return { outputs, metrics, checkpoint: checkpoint?.folder };
   } catch (error) {
     checkpoint?.release();
-    throw ofTheDisk(job, error);
+    throw ofTheDisk(job, error, [job.staging, store.checkpointFolder(job.key)]);
   }
 }
 
@@ -142,9 +153,9 @@ function missingOutput(job: StageJob, port: string): PipelineError {
 const OUTPUT_ERRORS: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EIO']);
 
 /** What a disk does, or somebody who removes files of the store while they are used, is no mistake of the stage. */
-function ofTheDisk(job: StageJob, error: unknown): unknown {
-  const { path } = error as { path?: unknown };
-  if (!isMissing(error) || typeof path !== 'string' || !path.startsWith(job.store.directory)) return outputError(job, error);
+function ofTheDisk(job: StageJob, error: unknown, writesTo: readonly string[]): unknown {
+  const { path, syscall } = error as { path?: unknown; syscall?: unknown };
+  if (!isMissing(error) || syscall === 'mkdir' || typeof path !== 'string' || !path.startsWith(job.store.directory)) return outputError(job, error, writesTo);
   return new PipelineError('E_STORE_IO', `"${path}" was removed while "${job.stage}" used it`, {
     facts: { action: 'running a stage', system: errnoOf(error) ?? '' },
     hint: 'Run again, and let nothing delete files in the folder of the store meanwhile.',
@@ -152,12 +163,14 @@ function ofTheDisk(job: StageJob, error: unknown): unknown {
   });
 }
 
-/** A disk that does not take a stage's outputs. Errors of writing carry no path; errors that carry one must be about the staging folder. */
-function outputError(job: StageJob, error: unknown): unknown {
+/** A disk that does not take a stage's outputs. Errors of writing carry no path; errors that carry one must be about a folder that it writes to. */
+function outputError(job: StageJob, error: unknown, writesTo: readonly string[]): unknown {
   const system = errnoOf(error) ?? '';
   const { path, syscall } = error as { path?: unknown; syscall?: unknown };
-  const about = typeof path === 'string' ? path.startsWith(job.staging) : syscall !== 'read';
-  if (!OUTPUT_ERRORS.has(system) || !about) return error;
+  const about = typeof path === 'string' ? writesTo.some((folder) => path.startsWith(folder)) : syscall !== 'read';
+  // Node's recursive mkdir says ENOENT whatever the system said.
+  const refused = syscall === 'mkdir' && isMissing(error);
+  if (!(OUTPUT_ERRORS.has(system) || refused) || !about) return error;
   const full = system === 'ENOSPC' || system === 'EDQUOT';
   return new PipelineError(full ? 'E_NO_SPACE' : 'E_STORE_IO', `"${job.stage}" could not write its outputs: ${(error as Error).message}`, {
     facts: { action: WRITING_OUTPUTS, system, folder: job.staging },

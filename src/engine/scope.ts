@@ -31,6 +31,8 @@ export interface StageScope {
   resolve(node: SourceNode): JsonValue | undefined;
   /** true once a value was asked for that depends on coordinates: until then all instances get the same */
   readonly usesMatrix: boolean;
+  /** see Scope.originOf */
+  originOf(node: SourceNode): SourceSpan;
 }
 
 /** Where an expression stands. */
@@ -43,6 +45,7 @@ interface Within {
 
 export class Scope {
   readonly #values = new Map<string, JsonValue>();
+  #overrides: ReadonlyMap<string, Override> = new Map();
   readonly #environmentRead = new Map<string, string | null>();
   readonly #templates = new Map<ScalarNode, Template | undefined>();
   readonly #sizes = new WeakMap<object, number>();
@@ -52,6 +55,7 @@ export class Scope {
   /** Resolves all params of the pipeline; those that cannot be are reported and stay unknown. */
   resolveParams(overrides: ReadonlyMap<string, Override>): void {
     const { params } = this.file;
+    this.#overrides = overrides;
     const uses = (name: string): string[] => {
       const nodes = [params.get(name)?.value, overrides.get(name)?.node].filter((node) => node !== undefined);
       return nodes.flatMap((node) => this.#paths(node)).filter((path) => path.root === 'params' && params.has(path.names[0] as string)).map((path) => path.names[0] as string);
@@ -60,7 +64,7 @@ export class Scope {
     for (const cycle of cycles) {
       const spans = cycle.slice(0, -1).map((name) => [name, params.get(name)?.keySpan as SourceSpan] as const);
       this.diagnostics.error('E_CYCLE', `params depend on one another: ${cycle.join(' -> ')}`, {
-        facts: Object.fromEntries(spans.map(([name, span]) => [name, placeOf(span)])),
+        facts: Object.fromEntries(spans.map(([name, span]) => [name, placeOf(span, spans[0]?.[1])])),
         hint: 'give one of them a value of its own',
         span: (spans[0] as (typeof spans)[0])[1],
       });
@@ -77,13 +81,29 @@ export class Scope {
   #overridden(name: string, override: Override, fallback: JsonValue | undefined): JsonValue | undefined {
     const value = this.resolve(override.node);
     if (value === undefined || fallback === undefined || fallback === null || kindOf(fallback) === kindOf(value)) return value;
-    if (typeof fallback === 'string' && override.node.kind === 'scalar' && typeof override.node.value !== 'string') return override.text;
+    if (override.text !== undefined && typeof fallback === 'string' && override.node.kind === 'scalar' && typeof override.node.value !== 'string') return override.text;
     this.diagnostics.error('E_WRONG_TYPE', `param "${name}" has the wrong type`, {
       facts: { expected: `${kindOf(fallback)}, as its default ${shownValue(fallback)}`, found: `${kindOf(value)} ${shownValue(value)}` },
       hint: `give a value of that type`,
       span: override.node.span,
     });
     return undefined;
+  }
+
+  /** Where a text was written: of one that is nothing but a reference to a param, where that param got its value. */
+  originOf(node: SourceNode): SourceSpan {
+    let at = node;
+    for (let step = 0; step <= this.file.params.size; step += 1) {
+      const parts = at.kind === 'scalar' ? this.#template(at)?.parts : undefined;
+      const [only] = parts ?? [];
+      if (parts?.length !== 1 || typeof only === 'string' || only?.kind !== 'path' || only.root !== 'params') break;
+      const [name, ...rest] = only.names as [string, ...string[]];
+      let next = this.#overrides.get(name)?.node ?? this.file.params.get(name)?.value;
+      for (const part of rest) next = next?.kind === 'map' ? next.entries.get(part)?.value : next;
+      if (next === undefined) break;
+      at = next;
+    }
+    return at.span;
   }
 
   get params(): JsonObject {
@@ -100,6 +120,7 @@ export class Scope {
     const within: Within = { stage, coordinates, diagnostics, usesMatrix: false };
     return {
       resolve: (node) => this.resolve(node, within),
+      originOf: (node) => this.originOf(node),
       get usesMatrix() {
         return within.usesMatrix;
       },

@@ -32,6 +32,7 @@ export function settle(order: readonly Draft[], matrices: ReadonlyMap<string, Ma
       name, coordinates, manifest, inputs,
       params: parameters.params,
       ...(reason === undefined ? {} : { skipped: reason }),
+      ...(draft.retries === undefined ? {} : { retries: draft.retries }),
       resources: draft.resources, seed: draft.seed, span: entry.span, paramSpans: parameters.spans,
     });
   }

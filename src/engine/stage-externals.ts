@@ -6,10 +6,11 @@ import { statSync } from 'node:fs';
 import type { Digest } from '../core/digest.js';
 import { PipelineError } from '../core/errors.js';
 import { checkFileName } from './artifact-name.js';
-import type { ExternalDigest, ExternalDigests } from './external-digests.js';
+import { currentStamp, type ExternalDigest, type ExternalDigests } from './external-digests.js';
 import type { PlannedStage } from './plan.js';
 import { externalParameters } from './external-parameters.js';
 import type { ExternalFile, StageRegistry } from './stage.js';
+import type { Stamp } from './store/stamp.js';
 
 /** What the outside files of a stage follow from. */
 type StageOutside = Pick<PlannedStage, 'name' | 'manifest' | 'params'>;
@@ -130,5 +131,37 @@ export async function assertUnchanged(stage: string, known: Iterable<KnownExtern
       facts: { expected: `the content that was there when the stage was planned (${content.size} bytes)`, found: 'other content or another file', path },
       hint: 'Wait until the file is complete and run again; nothing that was made from the changed file was cached.',
     });
+  }
+}
+
+/** The same files with the stamps that they have now, before a stage reads them. E_INPUT_CHANGED if one has other content than the key was made from. */
+export async function withCurrentStamps(stage: string, known: readonly KnownExternal[], digests: ExternalDigests): Promise<KnownExternal[]> {
+  const current: KnownExternal[] = [];
+  for (const external of known) {
+    const { path, content } = external;
+    if (currentStampOf(path) === content.stamp) current.push(external);
+    else {
+      await assertUnchanged(stage, [external], digests);
+      current.push({ ...external, content: await digests.digest(path) });
+    }
+  }
+  return current;
+}
+
+/**
+ * Those whose stamp has moved since it was taken. Whoever touched them may have put other bytes there for a while: that the content is the same again says
+ * nothing of what was read meanwhile. To be asked after the content was found unchanged, not before.
+ */
+export function touchedSince(known: Iterable<KnownExternal>): KnownExternal[] {
+  return [...known].filter(({ path, content }) => currentStampOf(path) !== content.stamp);
+}
+
+/** undefined: it cannot be looked at */
+function currentStampOf(path: string): Stamp | undefined {
+  try {
+    return currentStamp(path);
+  } catch (error) {
+    if (error instanceof PipelineError) return undefined;
+    throw error;
   }
 }

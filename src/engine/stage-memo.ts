@@ -15,7 +15,7 @@ import { ExternalDigests } from './external-digests.js';
 import { memoKey } from './key.js';
 import type { StageKey } from './record.js';
 import { softwareVersions } from './machine.js';
-import { assertUnchanged } from './stage-externals.js';
+import { assertUnchanged, touchedSince } from './stage-externals.js';
 import { isStoredObject } from './store/record-file.js';
 import type { Store } from './store/store.js';
 import type { StageJob } from './worker-protocol.js';
@@ -54,22 +54,25 @@ export function memoFor(job: StageJob, store: Store, locator: FileLocator): Memo
     const made = await writer.finish(store);
     const value = sealArtifact({ type: TYPE, ...made });
     const durationMs = Math.round(performance.now() - began);
-    await assertNothingChanged();
-    await store.publishMemo({
-      format: 1,
-      key,
-      material,
-      outputs: { [OUTPUT]: value },
-      made: { at: new Date().toISOString(), durationMs, host: hostname(), software: softwareVersions() },
-    });
+    if (await mayBeKept()) {
+      await store.publishMemo({
+        format: 1,
+        key,
+        material,
+        outputs: { [OUTPUT]: value },
+        made: { at: new Date().toISOString(), durationMs, host: hostname(), software: softwareVersions() },
+      });
+    }
     return entry(value.files, false, locator);
   }
 
-  /** A value made from a file that was changing would be found under the old content for ever. */
-  async function assertNothingChanged(): Promise<void> {
-    if (store.mode !== 'read-write') return; // nothing is published
+  /** A value made from a file that was changing would be found under the old content for ever; of one that was touched it is not known what was read. */
+  async function mayBeKept(): Promise<boolean> {
+    if (store.mode !== 'read-write') return false; // nothing is published
+    const read = [...job.externals, ...job.outside];
     digests ??= ExternalDigests.open(store.directory);
-    await assertUnchanged(job.stage, [...job.externals, ...job.outside], await digests);
+    await assertUnchanged(job.stage, read, await digests);
+    return touchedSince(read).length === 0;
   }
 
   return (struct, produce) => {

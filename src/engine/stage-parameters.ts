@@ -1,11 +1,12 @@
 /**
  * The parameters of one stage: resolved, checked against the schema of its type, defaults filled. Paths to outside files are relative to the
- * pipeline file and become absolute; whether they exist is asked later, because a stage that is skipped needs none of them.
+ * file that they are written in (from the command line: to the pipeline file) and become absolute; whether they exist is asked later, because a stage that is skipped needs none of them.
  */
 import { statSync, type Stats } from 'node:fs';
-import { resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import type { JsonObject, JsonValue } from '../core/json.js';
 import type { SourceSpan } from '../core/source-span.js';
+import { isOverrideSpan } from './diagnostics.js';
 import type { Diagnostics } from './diagnostics.js';
 import { escapePointer, unescapePointer } from './json-pointer.js';
 import { reportParameterErrors } from './parameter-errors.js';
@@ -57,9 +58,14 @@ export function readParameters(entry: StageEntry, name: string, spans: ReadonlyM
   }
   for (const [external] of externalParameters(manifest.params)) {
     const path = params[external];
-    if (typeof path === 'string' && path !== '') params[external] = resolve(folder, path);
+    if (typeof path === 'string' && path !== '') params[external] = resolve(folderOf(entry.params.get(external), folder, scope), path);
   }
   return { params, spans };
+}
+
+function folderOf(field: MapEntry | undefined, folder: string, scope: StageScope): string {
+  const span = field === undefined ? undefined : scope.originOf(field.value);
+  return span === undefined || isOverrideSpan(span) ? folder : dirname(resolve(span.file));
 }
 
 /** A type without parameters, used without any: the validator need not be loaded. */

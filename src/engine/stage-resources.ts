@@ -15,7 +15,7 @@ import { suggestion } from './suggest.js';
 export const RESOURCE_FIELDS = ['cpus', 'memory', 'time', 'gpu'] as const;
 /** 1 GB counts 1024 MB, as batch systems count. */
 const MEGABYTES: Readonly<Record<string, number>> = { MB: 1, GB: 1024, TB: 1024 * 1024 };
-const MILLISECONDS: Readonly<Record<string, number>> = { s: 1000, min: 60_000, h: 3_600_000, d: 86_400_000 };
+export const MILLISECONDS: Readonly<Record<string, number>> = { s: 1000, min: 60_000, h: 3_600_000, d: 86_400_000 };
 export const MEMORY_PATTERN = '^[0-9]+(\\.[0-9]+)? ?(MB|GB|TB)$';
 export const TIME_PATTERN = '^[0-9]+(\\.[0-9]+)? ?(s|min|h|d)$';
 const MAX_CPUS = 4096;
@@ -70,12 +70,13 @@ function count(field: MapEntry, value: JsonValue, least: number, stage: string, 
   return undefined;
 }
 
-function quantity(field: MapEntry, value: JsonValue, units: Readonly<Record<string, number>>, most: number, expected: string, stage: string, diagnostics: Diagnostics): number | undefined {
+/** `of`: what the field stands in, for messages. */
+export function quantity(field: MapEntry, value: JsonValue, units: Readonly<Record<string, number>>, most: number, expected: string, stage: string, diagnostics: Diagnostics, of = 'resource'): number | undefined {
   const parts = typeof value === 'string' ? /^([0-9]+(?:\.[0-9]+)?) ?([A-Za-z]+)$/.exec(value) : null;
   const unit = parts?.[2] ?? '';
   const amount = parts === null || !Object.hasOwn(units, unit) ? NaN : Math.ceil(Number(parts[1]) * (units[unit] as number));
   if (amount > 0 && amount <= most) return amount;
-  diagnostics.error(parts === null ? 'E_WRONG_TYPE' : 'E_OUT_OF_RANGE', `resource "${field.key}" of stage "${stage}" cannot be read`, {
+  diagnostics.error(parts === null ? 'E_WRONG_TYPE' : 'E_OUT_OF_RANGE', `${of === 'resource' ? `resource "${field.key}"` : `"${field.key}" in ${of}`} of stage "${stage}" cannot be read`, {
     facts: { expected, found: `${kindOf(value)} ${shownValue(value)}` },
     hint: `use one of the units ${Object.keys(units).join(', ')}`,
     span: field.value.span,

@@ -1,6 +1,7 @@
 /**
  * What a word of the command line means by a stage: `voxels` (with a matrix: all its instances), `voxels[seed=101]` (those that have this
- * coordinate), `voxels[seed=101,sessions=4]`. The name of an instance is a selector too.
+ * coordinate), `voxels[seed=101,sessions=4]`. The name of an instance is a selector too. In the name of the stage `*` stands for any letters:
+ * `fit*[seed=101]`.
  */
 import { PipelineError } from '../core/errors.js';
 import { baseName, coordinatesText, NO_COORDINATES } from './coordinates.js';
@@ -17,7 +18,8 @@ export interface Selectable {
 export function selectStages<T extends Selectable>(stages: readonly T[], selector: string, pipeline: string): readonly T[] {
   const base = baseName(selector);
   const wanted = base === selector ? [] : coordinatesOf(selector, base.length);
-  const named = stages.filter(({ name }) => baseName(name) === base);
+  const matches = base.includes('*') ? globMatcher(base) : (name: string): boolean => name === base;
+  const named = stages.filter(({ name }) => matches(baseName(name)));
   if (named.length === 0) throw unknownStage(stages, base, pipeline);
   const chosen = named.filter(({ coordinates = NO_COORDINATES }) => wanted.every(([axis, value]) => coordinates[axis] === value));
   if (chosen.length > 0) return chosen;
@@ -47,6 +49,22 @@ export function unknownStage(stages: readonly Selectable[], name: string, pipeli
     facts: { expected: `one of ${bases.length} stages`, found: `"${name}"` },
     hint: suggestion(name, bases, `Choose one of: ${bases.join(', ')}.`),
   });
+}
+
+/** Names have no `*`. Each part is looked for behind the one before it, so nothing is tried twice. */
+function globMatcher(pattern: string): (name: string) => boolean {
+  const parts = pattern.split('*');
+  const [first, last] = [parts.shift() as string, parts.pop() as string];
+  return (name) => {
+    if (!name.startsWith(first) || !name.endsWith(last) || name.length < first.length + last.length) return false;
+    let at = first.length;
+    for (const part of parts) {
+      const found = name.indexOf(part, at);
+      if (found < 0) return false;
+      at = found + part.length;
+    }
+    return at <= name.length - last.length;
+  };
 }
 
 const MOST_SHOWN = 5;

@@ -7,6 +7,7 @@ import { statSync } from 'node:fs';
 import type { Digest } from '../core/digest.js';
 import { namesInShort } from './coordinates.js';
 import { ExternalDigests, type ExternalDigest } from './external-digests.js';
+import { LEFT_OUT } from './run-selection.js';
 import { inputDigests } from './find-key.js';
 import { keyMaterial } from './key-material.js';
 import { stageKey } from './key.js';
@@ -19,7 +20,8 @@ import type { StageRegistry } from './stage.js';
 import type { Store } from './store/store.js';
 import { Past } from './why.js';
 
-export type PlanAnswer = 'hit' | 'run' | 'maybe' | 'skipped';
+/** `blocked`: only where not every stage may run */
+export type PlanAnswer = 'hit' | 'run' | 'maybe' | 'skipped' | 'blocked';
 
 export interface StageStatus {
   readonly stage: string;
@@ -38,6 +40,8 @@ export interface StageStatus {
 export interface StatusOptions {
   readonly registry: StageRegistry;
   readonly store: Store;
+  /** see ExecuteOptions.mayRun */
+  readonly mayRun?: ((stage: string) => boolean) | undefined;
 }
 
 /** In the order of the plan. Errors: those of the stage types' lists of externals, E_EXTERNAL_MISSING, E_STORE_IO. */
@@ -46,8 +50,22 @@ export async function planStatus(plan: Plan, options: StatusOptions): Promise<St
   const past = new Past(plan.file, options.store, plan.env);
   const hits = new Map<string, FinalStage>();
   const statuses: StageStatus[] = [];
-  for (const stage of plan.stages) statuses.push(await statusOf(stage, hits, digests, past, options));
+  const blocked = new Set<string>();
+  for (const stage of plan.stages) {
+    const status = leftOut(stage, await statusOf(stage, hits, digests, past, options), blocked, options);
+    if (status.answer === 'blocked') blocked.add(status.stage);
+    statuses.push(status);
+  }
   return statuses;
+}
+
+/** The status with the selection in mind: what may not run, and what needs it, will not come about. */
+function leftOut(stage: PlannedStage, status: StageStatus, blocked: ReadonlySet<string>, { mayRun }: StatusOptions): StageStatus {
+  if (mayRun === undefined || status.answer === 'skipped' || status.answer === 'hit') return status;
+  const by = (status.after ?? []).filter((producer) => blocked.has(producer));
+  if (by.length > 0) return { stage: status.stage, answer: 'blocked', why: `by ${namesInShort(by)}`, after: by };
+  if (mayRun(stage.name)) return status;
+  return status.answer === 'run' ? { ...status, answer: 'blocked', why: LEFT_OUT } : { ...status, why: `${status.why}; it may not run, and has to be in the cache then` };
 }
 
 async function statusOf(stage: PlannedStage, hits: Map<string, FinalStage>, digests: ExternalDigests, past: Past, options: StatusOptions): Promise<StageStatus> {

@@ -5,6 +5,9 @@
 import type { RunEvent, UnsavedThing } from './events.js';
 import { hintFor } from './store/io-errors.js';
 
+/** Of a result whose file was touched. */
+const TOUCHED_HINT = 'Those stages run again next time; let nothing write to the files that a run reads while it runs.';
+
 export type UnsavedEvent = Extract<RunEvent, { kind: 'store.unsaved' }>;
 
 export interface UnsavedCause {
@@ -30,7 +33,7 @@ export class UnsavedList {
 
   /** True if it is the first of its kind. */
   add({ what, path, system, message }: UnsavedEvent): boolean {
-    const id = `${what} ${system}`;
+    const id = what === 'result' ? `${what} ${path}` : `${what} ${system}`;
     const known = this.#causes.get(id);
     this.#causes.set(id, known === undefined ? { what, path, system, message, times: 1 } : { ...known, times: known.times + 1 });
     return known === undefined;
@@ -45,6 +48,6 @@ export class UnsavedList {
     const causes = [...this.#causes.values()];
     const [first] = causes;
     if (first === undefined) return undefined;
-    return { stages: [...this.#stages], causes, hint: hintFor(first.system) };
+    return { stages: [...this.#stages], causes, hint: first.what === 'result' ? TOUCHED_HINT : hintFor(first.system) };
   }
 }

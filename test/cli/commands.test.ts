@@ -12,7 +12,7 @@ async function finished(): Promise<FakeProject> {
 describe('pipeline plan', () => {
   test('says hit, run or maybe for each stage before a run, and the run keeps the word', async () => {
     using project = new FakeProject();
-    expect((await project.run(['plan', 'demo.yaml'])).stdout).toBe(['number  run      <key>  never run', 'twice   maybe              after "number"', 'never   skipped            when: is false', '0 hit, 1 run, 1 maybe, 1 skipped', ''].join('\n'));
+    expect((await project.run(['plan', 'demo.yaml'])).stdout).toBe(['number  run      <key>  never run', 'twice   maybe              after "number"', 'never   skipped            when: is false', '0 hit, 1 run, 1 maybe, 1 skipped', 'no times known of 2 stages', ''].join('\n'));
     await project.run(['run', 'demo.yaml']);
     expect((await project.run(['plan', 'demo.yaml'])).stdout).toBe(['number  hit      <key>', 'twice   hit      <key>', 'never   skipped            when: is false', '2 hit, 0 run, 0 maybe, 1 skipped', ''].join('\n'));
     const { stdout } = await project.run(['plan', 'demo.yaml', '--set', 'params.number=3', '--json']);
@@ -142,6 +142,6 @@ describe('pipeline cache', () => {
     expect((await project.run(['cache', 'info', '--json'])).stdout).toBe(before);
     expect((await project.run(['cache', 'gc', '--max-size', '1B', '--keep-runs', '1'])).stdout).toContain('(nothing removed)');
     await project.run(['cache', 'gc', '--max-size', '1B']);
-    expect((await project.run(['plan', 'demo.yaml'])).stdout).toContain('number  run      <key>  its record is gone\n');
+    expect((await project.run(['plan', 'demo.yaml'])).stdout).toContain('number  run      <key>  its record is gone  about <time>\n');
   });
 });

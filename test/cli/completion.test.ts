@@ -47,12 +47,14 @@ describe('pipeline __complete', () => {
     expect(await complete(project, 'run', '.h')).toEqual(['.hidden.yaml']);
     expect(await complete(project, 'run', 'demo.yaml', '--cache-dir', 'm')).toEqual(['my files/']);
     expect(await complete(project, 'validate', 'demo.yaml', 'demo')).toEqual(['demo.yaml']);
-    expect(await complete(project, 'run', 'demo.yaml', '')).toEqual([]);
+    expect(await complete(project, 'graph', 'demo.yaml', '')).toEqual([]);
   });
 
   test('stages and params of the file on the line, also in a list with commas', async () => {
     using project = new FakeProject();
     expect(await complete(project, 'explain', 'demo.yaml', '')).toEqual(['number', 'twice', 'never']);
+    expect(await complete(project, 'run', 'demo.yaml', '')).toEqual(['number', 'twice', 'never']);
+    expect(await complete(project, 'run', 'demo.yaml', '--until', 'ne')).toEqual(['never']);
     expect(await complete(project, 'run', 'demo.yaml', '--force=tw')).toEqual(['--force=twice']);
     expect(await complete(project, 'run', 'demo.yaml', '--force=twice,n')).toEqual(['--force=twice,number', '--force=twice,never']);
     expect(await complete(project, 'plan', 'demo.yaml', '--set', 'params.')).toEqual(['params.number=']);

@@ -157,6 +157,8 @@ describe('pipeline run', () => {
     const stopped = await project.run(['run', 'demo.yaml'], { signal: controller.signal });
     expect(stopped.code).toBe(130);
     expect(stopped.stderr).toContain('Stopping… press Ctrl-C again to kill\n');
+    expect(stopped.stderr).toContain('■ twice   cancelled  <key>  <time>\n');
+    expect(stopped.stdout.split('\n')[0]).toBe('1 ran, 0 restored, 1 skipped, 0 failed, 0 blocked, 1 cancelled in <time>');
     expect(stopped.stderr).toContain('What finished is kept. To go on: pipeline run demo.yaml\n');
     project.during = () => undefined;
     const next = await project.run(['run', 'demo.yaml']);

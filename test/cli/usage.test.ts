@@ -52,12 +52,12 @@ describe('help', () => {
 describe('wrong usage', () => {
   test.each([
     [['runn', 'x'], 'E_USAGE  "runn" is not a command\n  did you mean "run"?\n'],
-    [['run'], 'E_USAGE  "run" needs FILE\n  expected: pipeline run FILE [options]\n  found: pipeline run\n  run: pipeline run --help\n'],
+    [['run'], 'E_USAGE  "run" needs FILE\n  expected: pipeline run FILE [STAGE...] [options]\n  found: pipeline run\n  run: pipeline run --help\n'],
     [['run', 'x', '--job', '2'], 'E_USAGE  "--job" is not an option of "run"\n  did you mean "--jobs"?\n'],
     [['run', 'x', '--jobs', 'two'], 'E_USAGE  "--jobs" needs a whole number\n  expected: a whole number, 1 or more\n  found: two\n  write --jobs 2\n'],
     [['cache'], 'E_USAGE  "cache" needs to be told what to do\n  expected: cache info, cache verify, cache repair, cache gc, cache push, cache keygen\n  found: nothing\n  run: pipeline cache info\n'],
     [['cache', 'verfy'], 'E_USAGE  "cache verfy" is not a command\n  did you mean "cache verify"?\n'],
-    [['run', 'a', 'b'], 'E_USAGE  "run": too many arguments. Expected 1 argument but got 2.\n  run: pipeline run --help\n'],
+    [['graph', 'a', 'b'], 'E_USAGE  "graph": too many arguments. Expected 1 argument but got 2.\n  run: pipeline graph --help\n'],
     [['cache', 'gc', '--max-size', 'much'], 'E_USAGE  "--max-size" needs a size\n  expected: a number with B, KB, MB, GB or TB\n  found: much\n  write --max-size 50GB\n'],
     [['run', 'x', '--cache-mode', 'on'], `E_USAGE  "run": option '--cache-mode <mode>' argument 'on' is invalid. Allowed choices are off, read, read-write.\n  run: pipeline run --help\n`],
   ])('%j ends with 2 and says what is right', async (args, text) => {

@@ -118,8 +118,7 @@ describe('acceptance', () => {
     expect(rig.digests((await rig.run()).summary)).toEqual(expected);
   });
 
-  // Known limit (docs/cache-key.md): a file that is changed and changed back between two looks is taken for one that was touched.
-  test.fails('4, not yet: an input that is edited and put back while one and the same stage runs stores nothing', async () => {
+  test('4: an input that is edited and put back while one and the same stage runs stores nothing, and the next run computes it', async () => {
     await using rig = PipelineRig.create();
     rig.pipeline(SOURCE);
     rig.write({ 'data.bin': 'content' });
@@ -132,6 +131,8 @@ describe('acceptance', () => {
     rig.release('hold-a');
     await running;
     expect(rig.files('records')).toHaveLength(1); // of `s` alone: what `a` has read is not known
+    expect(await words(rig)).toEqual({ s: 'restored', a: 'ran' });
+    expect(await words(rig)).toEqual({ s: 'restored', a: 'restored' });
   });
 
   test('5: an edit of the same size runs again, with its time put back and within one tick of the clock', async () => {
@@ -217,6 +218,23 @@ describe('acceptance', () => {
     await assertStoreInvariants(rig.storeDirectory);
   });
 
+  test('9: of eight processes on one cache each stage is computed by exactly one, and all end with the same bytes', async () => {
+    await using rig = PipelineRig.create();
+    rig.pipeline(CHAIN);
+    const expected = rig.digests((await rig.run({ mode: 'off' })).summary);
+    const before = ['a', 'b', 'c'].map((label) => rig.runs(label));
+    const children = Array.from({ length: 8 }, () => rig.spawnRun());
+    const said = children.map(() => '');
+    for (const [i, child] of children.entries()) child.stdout?.on('data', (chunk: Buffer) => (said[i] += chunk.toString()));
+    await Promise.all(children.map((child) => once(child, 'close')));
+    for (const text of said) expect(JSON.parse(text)).toMatchObject({ outcome: 'succeeded', counts: { failed: 0, blocked: 0 } });
+    expect(['a', 'b', 'c'].map((label, i) => rig.runs(label) - (before[i] as number))).toEqual([1, 1, 1]);
+    const { summary } = await rig.run();
+    expect(rig.words(summary)).toEqual({ a: 'restored', b: 'restored', c: 'restored' });
+    expect(rig.digests(summary)).toEqual(expected);
+    await assertStoreInvariants(rig.storeDirectory);
+  });
+
   test('11: a link that points elsewhere is other content; names keep their bytes, composed or not, in either case', async () => {
     await using rig = PipelineRig.create();
     rig.pipeline(SOURCE);
@@ -258,6 +276,24 @@ describe('acceptance', () => {
     expect(project.runs).toEqual(['fake.number', 'fake.double', 'fake.number', 'fake.double']); // other bytes are another input
     await project.run(['run', 'demo.yaml']);
     expect(project.runs).toHaveLength(4);
+  });
+
+  test('13: the evidence against such a stage is kept: both digests of what differs, in the run and beside it', async () => {
+    await using rig = PipelineRig.create();
+    rig.pipeline('  a: { type: fake.inline, params: { label: a } }\n');
+    rig.want('dice-a');
+    const [first] = Object.values(rig.digests((await rig.run()).summary));
+    for (const [how, cause, stands] of [[{ checkDeterminism: () => true }, 'check', 'stored'], [{ force: () => true }, 'forced', 'new']] as const) {
+      const evidence = rig.files('evidence').length;
+      const { summary, events } = await rig.run(how);
+      const [stage] = summary.record.stages;
+      expect(stage?.differs).toMatchObject({ cause, stands, files: [{ output: 'out', name: 'text.txt', stored: expect.stringMatching(/^[0-9a-f]{64}$/), now: expect.stringMatching(/^[0-9a-f]{64}$/) }] });
+      expect(events.filter(({ kind }) => kind === 'stage.differs')).toHaveLength(1);
+      expect(rig.files('evidence')).toHaveLength(evidence + 1);
+      const [digest] = Object.values(rig.digests(summary));
+      if (stands === 'stored') expect(digest).toBe(first);
+      else expect(digest).not.toBe(first);
+    }
   });
 
   test('14: failures and time limits are never stored, and a success after them is', async () => {

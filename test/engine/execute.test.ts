@@ -200,20 +200,90 @@ describe('outside files', () => {
     expect(rig.files('records')).toHaveLength(1);
   });
 
-  test('a file that is touched while stages read it changes nothing', async () => {
+  test.each([
+    ['edited and put back', (path: string): void => ['CONTENT', 'content'].forEach((text) => writeFileSync(path, text))],
+    ['touched', (path: string): void => utimesSync(path, 1_000_000, 1_000_000)],
+    ['given another mode', (path: string): void => chmodSync(path, 0o444)],
+    ['replaced by an equal copy', (path: string): void => [rmSync(path), writeFileSync(path, 'content')].forEach(() => undefined)],
+  ])('a file that is %s while a stage reads it: its result serves this run, is not stored, and the run says so', async (_, touch) => {
+    await using rig = PipelineRig.create();
+    rig.pipeline(`${SOURCE}  b: { type: fake.inline, params: { label: b }, inputs: { a: '\${stages.a}' } }\n`);
+    rig.write({ 'data.bin': 'content' });
+    rig.want('hold-a');
+    const running = rig.run();
+    await rig.until(() => rig.runs('a') === 1);
+    touch(rig.path('data.bin'));
+    rig.release('hold-a');
+    const { summary, events } = await running;
+    expect(rig.words(summary)).toEqual({ s: 'ran', a: 'ran', b: 'ran' });
+    expect(summary.outcome).toBe('succeeded');
+    expect(summary.unsaved).toMatchObject({ stages: ['a'], causes: [{ what: 'result', path: rig.path('data.bin'), message: '"data.txt" was touched while "a" ran', times: 1 }], hint: expect.stringContaining('run again next time') });
+    expect(summary.record.unsaved).toEqual(summary.unsaved);
+    expect(events.find((event) => event.kind === 'stage.ran' && event.stage === 'a')).toMatchObject({ stored: false });
+    expect(rig.words((await rig.run()).summary)).toEqual({ s: 'restored', a: 'ran', b: 'restored' });
+    expect(rig.words((await rig.run()).summary)).toEqual({ s: 'restored', a: 'restored', b: 'restored' });
+  });
+
+  test('a file that was touched before a stage began is no reason not to store its result', async () => {
     await using rig = PipelineRig.create();
     rig.pipeline(SOURCE);
     rig.write({ 'data.bin': 'content' });
-    rig.want('hold-source', 'hold-a');
+    rig.want('hold-source');
     const running = rig.run();
     await rig.until(() => rig.runs('source') === 2);
     utimesSync(rig.path('data.bin'), 1_000_000, 1_000_000);
     rig.release('hold-source');
-    await rig.until(() => rig.runs('a') === 1);
-    chmodSync(rig.path('data.bin'), 0o444);
-    rig.release('hold-a');
-    expect(rig.words((await running).summary)).toEqual({ s: 'ran', a: 'ran' });
-    expect(rig.words((await rig.run()).summary)).toEqual({ s: 'restored', a: 'restored' });
+    const { summary } = await running;
+    expect(summary.unsaved?.stages).toEqual(['s']);
+    expect(rig.words((await rig.run()).summary)).toEqual({ s: 'ran', a: 'restored' });
+  });
+
+  test('a forced stage whose file is touched leaves the record that is there, and one that is compared is not accused', async () => {
+    await using rig = PipelineRig.create();
+    rig.pipeline(SOURCE);
+    rig.write({ 'data.bin': 'content' });
+    await rig.run();
+    const before = rig.files('records').map((path) => readFileSync(path, 'utf8'));
+    for (const how of [{ force: (stage: string) => stage === 'a' }, { checkDeterminism: (stage: string) => stage === 'a' }]) {
+      const runs = rig.runs('a');
+      rig.want('hold-a', 'dice-a');
+      const running = rig.run(how);
+      await rig.until(() => rig.runs('a') > runs);
+      utimesSync(rig.path('data.bin'), 1_000_000 + runs, 1_000_000);
+      rig.release('hold-a');
+      const { summary, events } = await running;
+      expect(summary.outcome).toBe('succeeded');
+      expect(summary.unsaved?.causes).toMatchObject([{ what: 'result' }]);
+      expect(events.filter(({ kind }) => kind === 'stage.differs')).toEqual([]);
+      rig.release('dice-a');
+      expect(rig.files('records').map((path) => readFileSync(path, 'utf8'))).toEqual(before);
+    }
+  });
+
+  test.each([
+    ['and the stage goes on to its end', []],
+    ['and its worker is killed', ['kill-m-p']],
+  ])('a file that is touched between two memo values, %s: the first stays, nothing made after it and no checkpoint does', async (_, more) => {
+    await using rig = PipelineRig.create();
+    rig.pipeline(`
+  s: { type: fake.source, params: { file: data.bin } }
+  m: { type: fake.memo, params: { label: m, chunks: [p, q] }, inputs: { a: '\${stages.s}' } }
+`);
+    rig.write({ 'data.bin': 'content' });
+    rig.want('hold-m-p', ...more);
+    const running = rig.run();
+    await rig.until(() => rig.runs('m-p') === 1);
+    for (const text of ['CONTENT', 'content']) writeFileSync(rig.path('data.bin'), text);
+    rig.release('hold-m-p');
+    const { summary } = await running;
+    expect(rig.words(summary)).toEqual({ s: 'ran', m: more.length === 0 ? 'ran' : 'failed' });
+    expect(rig.files('memos')).toHaveLength(1);
+    expect(rig.files('checkpoints')).toEqual([]);
+    for (const name of more) rig.release(name);
+    const { summary: next } = await rig.run();
+    expect(rig.words(next)).toEqual({ s: 'restored', m: 'ran' });
+    expect(next.record.stages.find(({ name }) => name === 'm')?.metrics).toEqual({ restored: 1 });
+    expect(rig.lines('resumed')).toEqual([]);
   });
 
   test.each([

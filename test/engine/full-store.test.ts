@@ -137,3 +137,13 @@ describe.runIf(namespaces)('a disk that is really full', { timeout: 60_000 }, ()
     expect(child.failures[0]?.error).toMatchObject({ code: 'E_NO_SPACE', facts: { system: 'ENOSPC' } });
   });
 });
+
+test('where no checkpoint can be kept the stage runs all the same, is stored, and its log says so', async () => {
+  await using rig = PipelineRig.create();
+  rig.pipeline('  m: { type: fake.memo, params: { label: m, chunks: [p, q] } }\n');
+  rig.write({ 'cache/checkpoints': 'a file where a folder belongs' });
+  const { summary, events } = await rig.run();
+  expect(rig.words(summary)).toEqual({ m: 'ran' });
+  expect(events.find((event) => event.kind === 'stage.log' && event.level === 'warning')).toMatchObject({ stage: 'm', text: expect.stringContaining('cannot be saved') });
+  expect(rig.words((await rig.run()).summary)).toEqual({ m: 'restored' });
+});

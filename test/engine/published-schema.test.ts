@@ -110,3 +110,25 @@ test('a parameter schema that is no JSON Schema fails the build', () => {
   const broken = { ...(first as (typeof FAKE_MANIFESTS)[number]), params: { type: 'object', properties: { a: { type: 'integr' } } } };
   expect(() => validatorCode([broken])).toThrow(/schema is invalid/);
 });
+
+test.each([
+  ['a number of retries', { retries: 2 }, true],
+  ['retries with a delay and kinds', { retries: { times: '${params.n}', delay: '10 s', on: ['crash'] } }, true],
+  ['retries without times', { retries: { delay: '10 s' } }, false],
+  ['retries on an unknown kind', { retries: { times: 1, on: ['luck'] } }, false],
+  ['too many retries', { retries: 101 }, false],
+])('a stage with %s: %j', (_, fields, valid) => {
+  expect(validate({ name: 'x', stages: { a: { type: 'fake.simulate', ...fields } } })).toBe(valid);
+});
+
+test.each([
+  ['a file that extends needs neither name nor stages', { extends: 'base.yaml' }, true],
+  ['nor do its stages need a type', { extends: ['a.yaml', 'b.yaml'], remove: ['stages.b'], stages: { a: { params: { subject: 2 } }, b: null } }, true],
+  ['but no field of them is unknown', { extends: 'a.yaml', stages: { a: { typ: 'fake.simulate' } } }, false],
+  ['a file that extends nothing needs both', { name: 'x' }, false],
+  ['and its stages a type', { name: 'x', stages: { a: { params: {} } } }, false],
+  ['a profile changes values', { name: 'x', profiles: { quick: { params: { n: 1 }, stages: { a: { seed: 1, retries: 1, resources: { cpus: 1 } } } } }, stages: { a: { type: 'fake.simulate' } } }, true],
+  ['and no inputs', { name: 'x', profiles: { quick: { stages: { a: { inputs: {} } } } }, stages: { a: { type: 'fake.simulate' } } }, false],
+])('%s: %j', (_, file, valid) => {
+  expect(validate(file)).toBe(valid);
+});

@@ -20,6 +20,7 @@ const mount = (...args) => {
   const { status, stderr } = spawnSync('mount', args, { encoding: 'utf8' });
   if (status !== 0) throw new Error(`mount ${args.join(' ')}: ${stderr}`);
 };
+/** With so few files that nothing works: an error of the machine. */
 const documented = [0, 1, 6];
 const codeIn = ({ stderr }) => /\b(E_[A-Z_]+)\b/.exec(stderr)?.[1] ?? '';
 
@@ -31,8 +32,8 @@ for (const kilobytes of [...sizes, 512, 4096].filter((_, i) => i % settings.ever
   mount('-t', 'tmpfs', '-o', `size=${kilobytes}k`, 'none', project.cache);
   const result = await project.start().ended;
   const what = `a cache of ${kilobytes} KiB`;
-  figures.violated(what, outputViolations(result, { allowed: documented }));
-  if (result.status !== 0 && codeIn(result) !== 'E_NO_SPACE') figures.violated(what, [`I7: it is called ${codeIn(result)}: ${result.stderr.slice(-400)}`]);
+  figures.violated(what, outputViolations(result, { allowed: [0] })); // what the cache does not take is in the scratch folder
+  if (kilobytes < 100 && !result.stderr.includes('not saved')) figures.violated(what, [`I7: it does not say what is not saved: ${result.stderr.slice(-400)}`]);
   const verify = await project.run(['--read-data'], 'cache verify');
   if (verify.status !== 0) figures.violated(what, [`I10: the full store is not whole: ${verify.stdout.slice(0, 400)}`]);
   mount('-o', 'remount,size=64m', project.cache);
@@ -47,8 +48,9 @@ for (const kilobytes of [...sizes, 512, 4096].filter((_, i) => i % settings.ever
 for (const [what, args, allowed] of [
   ['read-only cache, --cache-mode read, nothing new', ['--cache-mode', 'read'], [0]],
   ['read-only cache, --cache-mode read, two stages new', ['--cache-mode', 'read', '--set', 'stages.chunks.params.bytes=10000'], [0]],
-  ['read-only cache, as usual, nothing new', [], documented],
-  ['read-only cache, as usual, two stages new', ['--set', 'stages.chunks.params.bytes=10000'], documented],
+  ['read-only cache, as usual, nothing new', [], [0]],
+  ['read-only cache, as usual, two stages new', ['--set', 'stages.chunks.params.bytes=10000'], [0]],
+  ['read-only cache, --cache-mode read-write', ['--cache-mode', 'read-write'], [6]],
 ]) {
   const project = new Project();
   await project.run();

@@ -22,8 +22,13 @@ const CALLS_OF = {
 };
 /** Calls that no pipe, socket or event of the program goes through, so that failing all of them concerns files alone. */
 const ONLY_FILES = new Set(['openat', 'mkdir', 'link', 'rename', 'fsync', 'ftruncate', 'unlink', 'rmdir', 'fchmod', 'utimensat', 'copy_file_range', 'getdents64']);
-/** What a run may end with. */
-const EXIT_CODES = [0, 1, 4, 6];
+/**
+ * What a run may end with (docs/cache-key.md, "when the store cannot be written"). One refused call costs at most something that is saved. Only what cannot be
+ * read, and a system that refuses for good, where the scratch folder and the results get their share of it as well, may end a run.
+ */
+function exitCodes(error, mode) {
+  return mode === 'once' && error !== 'EIO' && error !== 'ESTALE' ? [0] : [0, 1, 6];
+}
 
 const settings = options({ errors: Object.keys(CALLS_OF).join(','), every: 1, offset: 0 });
 const obstacle = cannotTrace();
@@ -67,7 +72,7 @@ async function point({ who, thread, error, call, nth, shelf, mode }) {
     row[result.status === 0 ? 'succeeded' : 'failed'] += 1;
     const code = result.status === 0 ? undefined : (/\b(E_[A-Z_]+)\b/.exec(result.stderr)?.[1] ?? 'none');
     if (code !== undefined) row.codes.set(code, (row.codes.get(code) ?? 0) + 1);
-    const found = outputViolations(result, { allowed: EXIT_CODES });
+    const found = outputViolations(result, { allowed: exitCodes(error, mode) });
     if (code !== undefined && code in ERROR_CODES && !/pipeline |--[a-z]|ulimit|[Rr]un |[Cc]heck |[Ff]ree |[Gg]ive |[Rr]emove /.test(result.stderr)) found.push(`I7: no next step: ${result.stderr.slice(-300)}`);
     // Node's recursive mkdir gives ENOENT when the system says that a folder cannot be made.
     if (code !== undefined && (error === 'ENOSPC' || error === 'EDQUOT') && call !== 'mkdir' && code !== 'E_NO_SPACE') found.push(`I7: a full disk is called ${code}: ${result.stderr.slice(-900)}`);

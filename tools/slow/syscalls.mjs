@@ -30,7 +30,7 @@ async function window() {
     const { trace } = await tracedRun(project, who, ['main', 'pool']);
     const calls = callsIn(trace, project.cache).filter(({ inStore }) => inStore);
     const first = calls.find(({ call, text }) => text.includes('/objects/') && /^(?:mkdir|openat|link)$/.test(call));
-    const last = calls.filter(({ call, text }) => call === 'rename' && text.includes('/records/')).at(-1);
+    const last = calls.filter(({ call, text }) => /^(?:rename|link)$/.test(call) && text.includes('/records/')).at(-1);
     // A worker starts after the first object was written and answers before the last record is.
     spans.set(who, who === 'worker' ? calls.length : calls.filter(({ time }) => time >= first.time && time <= last.time).length);
     project.remove();

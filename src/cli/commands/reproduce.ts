@@ -17,6 +17,8 @@ import { interruption } from '../interruption.js';
 import type { Invocation } from '../invocation.js';
 import { availableCpus, availableMemoryMb, installedVersions } from '../machine-limits.js';
 import { textOption } from '../option-values.js';
+import { selectRun } from '../../engine/run-selection.js';
+import { selectionOf } from '../plan-request.js';
 import { projectPaths } from '../project-paths.js';
 import { withReadingStore } from '../reading-store.js';
 import { compositionOf } from '../registry.js';
@@ -44,7 +46,8 @@ export async function handle(invocation: Invocation): Promise<number> {
     using stop = interruption(io, { onStop: (message) => renderer.note(message), onKill: () => pool.kill() });
     let after: RunRecord;
     try {
-      ({ record: after } = await execute(checked.plan, {
+      // What the old run took from its cache has to be made here: anything that is needed may run.
+      ({ record: after } = await execute(selectRun(checked.plan, selectionOf(request.invocation)).plan, {
         registry, store, pool, cpus: availableCpus(), memoryMb: availableMemoryMb(), keepGoing: true, force: () => true, signal: stop.signal,
         ...(options.jobs === undefined ? {} : { jobs: options.jobs }),
         onEvent: (event) => renderer.onEvent(event), software: installedVersions(), command: commandOf(request.invocation),

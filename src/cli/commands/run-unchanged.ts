@@ -10,6 +10,7 @@ import type { Invocation } from '../invocation.js';
 import { installedVersions } from '../machine-limits.js';
 import { countsLine } from '../render/stage-line.js';
 import { printResults } from '../results-output.js';
+import { requestOf } from '../plan-request.js';
 import { commandOf } from '../run-command.js';
 import { memoryPlace } from '../run-request.js';
 import { rendererFor } from '../run-renderer.js';
@@ -34,11 +35,12 @@ async function again(run: RememberedRun, began: number, place: MemoryPlace, invo
     const tags = runTags(invocation, store);
     const renderer = await rendererFor(invocation);
     let summary;
+    const request = requestOf(invocation, options.set);
     try {
       const journal = RunJournal.unchanged(run.plan, run.stages, { store, onEvent: (event) => {
         tags.onEvent(event);
         renderer.onEvent(event);
-      }, software: installedVersions(), command: commandOf(invocation), began });
+      }, software: installedVersions(), command: commandOf(invocation), ...(request === undefined ? {} : { request }), began });
       journal.throwFailure();
       summary = await journal.finish(false, { outside: new Map() });
     } finally {

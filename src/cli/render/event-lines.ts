@@ -4,18 +4,19 @@
  */
 import { deserializeError } from '../../core/errors.js';
 import { unreachable } from '../../core/unreachable.js';
-import type { RunEvent, StageWord, UnsavedThing } from '../../engine/events.js';
+import type { RunEvent, UnsavedThing } from '../../engine/events.js';
 import { printable, type Style } from '../terminal.js';
 import { runLabel } from '../run-label.js';
 import { formatDuration } from './duration.js';
 import { MatrixProgress } from './matrix-progress.js';
-import { shortKey, stageLine } from './stage-line.js';
+import { shortKey, stageLine, type ShownWord } from './stage-line.js';
 import { longest } from './text-table.js';
 
 /** Names of instances can be long; behind a longer one the columns shift. */
 const WIDEST_NAME = 40;
 
 const UNSAVED_WORDS: Readonly<Record<UnsavedThing, string>> = {
+  result: 'a result; it is kept for this run',
   object: 'the bytes of a result; they are kept for this run',
   record: 'a result; it is kept for this run',
   memo: 'a value inside a stage',
@@ -82,8 +83,12 @@ export class EventLines {
         return [...(quiet || this.#isFolded(event.stage) ? [] : [this.#line({ name: event.stage, word: 'restored', key: event.key, durationMs: event.durationMs, ...(event.from === undefined ? {} : { note: `from ${event.from}` }) })]), ...this.#settled(event.stage, 'restored')];
       case 'stage.skipped':
         return [...(quiet || this.#isFolded(event.stage) ? [] : [this.#line({ name: event.stage, word: 'skipped', note: printable(event.reason) })]), ...this.#settled(event.stage, 'skipped')];
+      case 'stage.retrying':
+        return [`${style.yellow(style.symbol('warning'))} ${event.stage.padEnd(this.#nameWidth)}  retrying  attempt ${event.attempt + 1} of ${event.of} in ${formatDuration(event.delayMs)}: ${event.error.code} ${printable(event.error.message)}`];
       case 'stage.failed': {
         const key = this.#keys.get(event.stage);
+        // it was asked to stop: there is no error to look at
+        if (event.error.code === 'E_CANCELLED') return [this.#line({ name: event.stage, word: 'cancelled', durationMs: event.durationMs, ...(key === undefined ? {} : { key }) }), ...this.#settled(event.stage, 'cancelled')];
         return [
           this.#line({ name: event.stage, word: 'failed', durationMs: event.durationMs, ...(key === undefined ? {} : { key }) }),
           ...this.#options.formatError(deserializeError(event.error)).split('\n').map((line) => `  ${line}`),
@@ -91,7 +96,7 @@ export class EventLines {
         ];
       }
       case 'stage.blocked':
-        return [...(this.#isFolded(event.stage) ? [] : [this.#line({ name: event.stage, word: 'blocked', note: `by ${event.by}` })]), ...this.#settled(event.stage, 'blocked')];
+        return [...(this.#isFolded(event.stage) ? [] : [this.#line({ name: event.stage, word: 'blocked', note: event.reason ?? `by ${event.by}` })]), ...this.#settled(event.stage, 'blocked')];
       case 'store.damaged':
         return [`${style.yellow(style.symbol('warning'))} damaged ${event.what} ${shortKey(event.id)}  ${event.action}  ${event.path}`];
       case 'stage.waiting': {
@@ -106,7 +111,7 @@ export class EventLines {
         return [`${style.yellow(style.symbol('warning'))} ${event.stage.padEnd(this.#nameWidth)}  differs   ${style.dim(shortKey(event.key))}  other bytes under the same key: ${first === undefined ? '' : printable(`${first.output}/${first.name}`)}${more}; ${stands}`];
       }
       case 'store.unsaved':
-        return [`${style.yellow(style.symbol('warning'))} not saved: ${UNSAVED_WORDS[event.what]} (${event.system})  ${printable(event.path)}`];
+        return [`${style.yellow(style.symbol('warning'))} not saved: ${UNSAVED_WORDS[event.what]} (${event.what === 'result' ? printable(event.message) : event.system})  ${printable(event.path)}`];
       case 'remote.warning':
         return [`${style.yellow(style.symbol('warning'))} remote  ${printable(event.text)}`];
       case 'store.unsynced':
@@ -123,7 +128,7 @@ export class EventLines {
     return !this.#options.verbose && this.#matrices.has(stage);
   }
 
-  #settled(stage: string, word: StageWord): string[] {
+  #settled(stage: string, word: ShownWord): string[] {
     const { style, quiet } = this.#options;
     const summary = this.#matrices.settled(stage, word);
     if (summary === undefined || (quiet && !summary.failed)) return [];

@@ -7,12 +7,14 @@ export const RUN_SCHEMA = 'pipeline.run.v1';
 
 export class JsonRenderer implements Renderer {
   readonly #out: OutputStream;
+  #run = '';
   constructor(out: OutputStream) {
     this.#out = out;
   }
 
   onEvent(event: RunEvent): void {
-    this.#out.write(`${JSON.stringify(event.kind === 'run.started' ? { schema: RUN_SCHEMA, ...event } : event)}\n`);
+    if (event.kind === 'run.started') this.#run = event.run;
+    this.#out.write(`${JSON.stringify({ ...(event.kind === 'run.started' ? { schema: RUN_SCHEMA } : {}), ...event, run: this.#run })}\n`);
   }
 
   note(): void {

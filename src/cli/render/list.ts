@@ -6,13 +6,13 @@
  * The rows are 21 listr2 tasks that live as long as the run; an event only changes what the next frame will show in them.
  */
 import { DefaultRenderer, Listr, ListrLogger, ProcessOutput, type ListrDefaultRendererTask } from 'listr2';
-import type { RunEvent, StageWord } from '../../engine/events.js';
+import type { RunEvent } from '../../engine/events.js';
 import type { OutputStream } from '../io.js';
 import { EventLines, type EventLineOptions } from './event-lines.js';
 import { formatDuration } from './duration.js';
 import { progressText, type Progress } from './progress.js';
 import type { Renderer } from './renderer.js';
-import { WORDS } from './stage-line.js';
+import { WORDS, type ShownWord } from './stage-line.js';
 
 const MOST_ROWS = 20;
 const FRAME_MS = 100;
@@ -64,7 +64,7 @@ export class ListRenderer implements Renderer {
   readonly #failures: string[] = [];
   readonly #rows: RowTask[] = [];
   /** stage → its last word: a stage that is repaired gets a second one */
-  readonly #words = new Map<string, StageWord>();
+  readonly #words = new Map<string, ShownWord>();
   readonly #listr: Listr<unknown, typeof RowsRenderer>;
   readonly #finished: Promise<unknown>;
   readonly #timer: NodeJS.Timeout;
@@ -129,9 +129,10 @@ export class ListRenderer implements Renderer {
         this.#end(event.stage, 'blocked');
         break;
       case 'stage.failed':
-        this.#end(event.stage, 'failed');
-        this.#failures.push(event.stage);
+        this.#end(event.stage, event.error.code === 'E_CANCELLED' ? 'cancelled' : 'failed');
+        if (event.error.code !== 'E_CANCELLED') this.#failures.push(event.stage);
         break;
+      case 'stage.retrying':
       case 'stage.log':
       case 'stage.waiting':
       case 'stage.differs':
@@ -163,7 +164,7 @@ export class ListRenderer implements Renderer {
     this.#terminal.release();
   }
 
-  #end(stage: string, word: StageWord): void {
+  #end(stage: string, word: ShownWord): void {
     this.#running.delete(stage);
     this.#words.set(stage, word);
   }
@@ -184,7 +185,7 @@ export class ListRenderer implements Renderer {
     for (let i = 0; i < MOST_ROWS; i += 1) this.#set(i, texts[i] ?? '');
     const parts = [`${this.#words.size} of ${this.#total} stages`, `${this.#running.size} running`];
     const words = [...this.#words.values()];
-    for (const word of WORDS) {
+    for (const word of [...WORDS, 'cancelled' as const]) {
       const count = words.filter((other) => other === word).length;
       if (count > 0) parts.push(`${count} ${word}`);
     }

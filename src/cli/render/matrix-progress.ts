@@ -3,8 +3,7 @@
  * last instance of a stage is settled, one line counts them all.
  */
 import { baseName } from '../../engine/coordinates.js';
-import type { StageWord } from '../../engine/events.js';
-import { WORDS } from './stage-line.js';
+import { WORDS, type ShownWord } from './stage-line.js';
 
 export interface MatrixSummary {
   readonly stage: string;
@@ -16,7 +15,7 @@ export interface MatrixSummary {
 export class MatrixProgress {
   /** stage → number of its instances; stages without a matrix are absent */
   readonly #sizes = new Map<string, number>();
-  readonly #words = new Map<string, Map<string, StageWord>>();
+  readonly #words = new Map<string, Map<string, ShownWord>>();
 
   /** `names`: of all stages of the run */
   constructor(names: readonly string[]) {
@@ -36,15 +35,15 @@ export class MatrixProgress {
   }
 
   /** The summary of its stage, if it was the last instance to settle. */
-  settled(name: string, word: StageWord): MatrixSummary | undefined {
+  settled(name: string, word: ShownWord): MatrixSummary | undefined {
     const stage = baseName(name);
     const size = this.#sizes.get(stage);
     if (size === undefined) return undefined;
-    const words = this.#words.get(stage) ?? new Map<string, StageWord>();
+    const words = this.#words.get(stage) ?? new Map<string, ShownWord>();
     this.#words.set(stage, words.set(name, word));
     if (words.size < size) return undefined;
     const all = [...words.values()];
-    const counts = WORDS.map((each) => ({ each, count: all.filter((other) => other === each).length })).filter(({ count }) => count > 0);
+    const counts = [...WORDS, 'cancelled' as const].map((each) => ({ each, count: all.filter((other) => other === each).length })).filter(({ count }) => count > 0);
     return { stage, text: `${size} instances: ${counts.map(({ each, count }) => `${count} ${each}`).join(', ')}`, failed: counts.some(({ each }) => each === 'failed' || each === 'blocked') };
   }
 }

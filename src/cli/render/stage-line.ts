@@ -7,9 +7,12 @@ const KEY_PREFIX = 8;
 const LONGEST_WORD = 8;
 const NO_KEY = ' '.repeat(KEY_PREFIX);
 
+/** A stage that was stopped did not fail: the record keeps it as one, with the error E_CANCELLED. */
+export type ShownWord = StageWord | 'cancelled';
+
 export interface StageLine {
   readonly name: string;
-  readonly word: StageWord;
+  readonly word: ShownWord;
   readonly key?: string;
   readonly durationMs?: number;
   /** why it was skipped or blocked, or what went wrong */
@@ -32,20 +35,22 @@ export function stageLine(line: StageLine, nameWidth: number, style: Style): str
   return cells.filter((cell, i) => cell !== '' || i < 2).join('  ').trimEnd();
 }
 
-const PAINT: Readonly<Record<StageWord, 'green' | 'blue' | 'dim' | 'red' | 'yellow'>> = {
+const PAINT: Readonly<Record<ShownWord, 'green' | 'blue' | 'dim' | 'red' | 'yellow'>> = {
   ran: 'green',
   restored: 'blue',
   skipped: 'dim',
   failed: 'red',
   blocked: 'yellow',
+  cancelled: 'yellow',
 };
 
 /** seconds */
 const ONE_DECIMAL_BELOW = 10;
 export const WORDS: readonly StageWord[] = ['ran', 'restored', 'skipped', 'failed', 'blocked'];
 
-/** `11 ran, 0 restored, 1 skipped, 0 failed, 0 blocked in 212 s` */
-export function countsLine(counts: Readonly<Record<StageWord, number>>, durationMs: number): string {
+/** `11 ran, 0 restored, 1 skipped, 0 failed, 0 blocked in 212 s`; `cancelled`: how many of the failed were stopped, told behind where there are any. */
+export function countsLine(counts: Readonly<Record<StageWord, number>>, durationMs: number, cancelled = 0): string {
   const seconds = durationMs / 1000;
-  return `${WORDS.map((word) => `${counts[word]} ${word}`).join(', ')} in ${seconds < ONE_DECIMAL_BELOW ? seconds.toFixed(1) : Math.round(seconds)} s`;
+  const stopped = cancelled === 0 ? '' : `, ${cancelled} cancelled`;
+  return `${WORDS.map((word) => `${counts[word] - (word === 'failed' ? cancelled : 0)} ${word}`).join(', ')}${stopped} in ${seconds < ONE_DECIMAL_BELOW ? seconds.toFixed(1) : Math.round(seconds)} s`;
 }

@@ -1,6 +1,6 @@
 /** Commands for a project as a whole. */
 import { RUN_COMMANDS } from './run.js';
-import { FILE, SET, type CommandSpec } from './spec.js';
+import { FILE, PARAMS_FILE, PROFILE, SET, type CommandSpec } from './spec.js';
 
 const RUN_OPTIONS = RUN_COMMANDS.find(({ name }) => name === 'run')?.options ?? [];
 
@@ -37,6 +37,8 @@ export const PROJECT_COMMANDS: readonly CommandSpec[] = [
       { flags: '--status', description: 'also say what a run would do: hit, run or maybe' },
       { flags: '--out <file>', description: 'write to a file instead of stdout' },
       SET,
+      PROFILE,
+      PARAMS_FILE,
     ],
     examples: [
       ['pipeline graph pipelines/face-rois.yaml', 'Mermaid text, to paste into Markdown'],

@@ -31,6 +31,17 @@ export interface CommandSpec {
 }
 
 export const SET: OptionSpec = { flags: '--set <path=value>', description: 'change a value of the file: params.steps=64, stages.dream.params.steps=128, seed=3 (repeatable)', repeatable: true };
+export const SWEEP: OptionSpec = { ...SET, description: `${SET.description}; several values, params.steps=64,128, make a sweep` };
+export const MAX_POINTS: OptionSpec = { flags: '--max-points <n>', description: 'the most points that a sweep may have (default: 32)' };
+export const PROFILE: OptionSpec = { flags: '--profile <names>', description: 'apply profiles of the file, in this order: --profile quick,small (repeatable)', repeatable: true };
+export const PARAMS_FILE: OptionSpec = { flags: '--params-file <file>', description: 'values for params from a YAML or JSON file; --set comes after it (repeatable)', repeatable: true };
+export const SELECTION: readonly OptionSpec[] = [
+  { flags: '--until <stages>', description: 'only these stages and what they need; the same as naming them behind FILE (repeatable)', repeatable: true },
+  { flags: '--from <stages>', description: 'only these stages and what comes after them; the rest of what they need has to be in the cache (repeatable)', repeatable: true },
+  { flags: '--only <stages>', description: 'only these stages; what they need has to be in the cache (repeatable)', repeatable: true },
+  { flags: '--omit <stages>', description: 'not these stages, nor what needs them (repeatable)', repeatable: true },
+];
+export const TARGETS: ArgumentSpec = { name: 'STAGE', description: 'stages to go to: dream, \'voxels[seed=1]\', fit*; everything when none is named', optional: true, variadic: true };
 export const CACHE_MODE: OptionSpec = { flags: '--cache-mode <mode>', description: 'off: neither read nor write; read: use what is there; read-write (default)', choices: ['off', 'read', 'read-write'] };
 export const REMOTE: OptionSpec = { flags: '--remote <mode>', description: 'the shared cache of pipeline.config.yaml: off, read, or read-write (default: what stands there)', choices: ['off', 'read', 'read-write'] };
 export const RESULTS: OptionSpec = { flags: '--results <dir>', description: 'where pictures, tables and the report go (default: results/ in the project)' };

@@ -3,7 +3,7 @@
  * an artifact that looks misspelt is pointed at. Pure; modules are loaded by module-loader.ts, and only those that the file names.
  */
 import { realpathSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { PipelineError } from '../../core/errors.js';
 import type { SourceSpan } from '../../core/source-span.js';
 import type { Diagnostics } from '../diagnostics.js';
@@ -25,11 +25,12 @@ export interface JoinedTypes {
   readonly wanted: readonly WantedModule[];
 }
 
-export function joinTypes(entries: readonly ModuleEntry[], folder: string, registry: StageRegistry, loaded: LoadedModules | undefined, diagnostics: Diagnostics): JoinedTypes {
+export function joinTypes(entries: readonly ModuleEntry[], registry: StageRegistry, loaded: LoadedModules | undefined, diagnostics: Diagnostics): JoinedTypes {
   if (entries.length === 0) return { registry, wanted: [] };
   const places = new Map<string, WantedModule>();
   for (const { path, span } of entries) {
-    const absolute = resolve(folder, path);
+    // beside the file that lists it, which may be one that the pipeline extends
+    const absolute = resolve(dirname(span.file), path);
     const same = [...places.keys()].find((known) => realPath(known) === realPath(absolute));
     if (same === undefined) places.set(absolute, { path: absolute, span });
     else diagnostics.error('E_MODULE', `"${path}" is listed twice under modules`, { hint: 'remove one', span });

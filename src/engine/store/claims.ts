@@ -68,16 +68,14 @@ export class Claims {
     const path = join(this.#layout.claims, key);
     const nonce = randomBytes(NONCE_BYTES).toString('hex');
     const text = `${JSON.stringify({ nonce, owner: this.#owner, lease: this.#lease.id, about })}\n`;
-    const mine = (inode: bigint): Claim => ({ held: true, release: () => this.#release(path, inode) });
+    const mine: Claim = { held: true, release: () => this.#release(path, nonce) };
     try {
       for (;;) {
-        const created = await this.#create(path, text);
-        if (created !== undefined) return mine(created);
+        if (await this.#create(path, text)) return mine;
         const seen = await this.#look(path);
         if (seen === undefined) continue;
         if (!(await this.#isOver(seen))) return holderOf(seen);
-        const taken = await this.#takeOver(path, seen, text, MOST_TAKEOVERS);
-        if (taken !== undefined) return mine(taken);
+        if (await this.#takeOver(path, seen, text, MOST_TAKEOVERS)) return mine;
         const now = await this.#look(path);
         if (now !== undefined) return holderOf(now); // somebody else is taking it over
       }
@@ -102,13 +100,14 @@ export class Claims {
     }
   }
 
-  /** The inode, which tells the file from one that takes its place (times may still change on a network file system); undefined if the name is taken. */
-  async #create(path: string, text: string): Promise<bigint | undefined> {
+  /** False if the name is taken. */
+  async #create(path: string, text: string): Promise<boolean> {
     for (;;) {
       try {
-        return (await writeOnce(this.#fs, path, text)).ino;
+        await writeOnce(this.#fs, path, text);
+        return true;
       } catch (error) {
-        if (errnoOf(error) === 'EEXIST') return undefined;
+        if (errnoOf(error) === 'EEXIST') return false;
         if (!isMissing(error)) throw error;
         await this.#fs.mkdir(this.#layout.claims);
       }
@@ -133,27 +132,26 @@ export class Claims {
     return this.#silence.ofLease(lease, liveness === 'unknown');
   }
 
-  async #takeOver(path: string, dead: Seen, text: string, more: number): Promise<bigint | undefined> {
+  async #takeOver(path: string, dead: Seen, text: string, more: number): Promise<boolean> {
     const marker = `${path}.${dead.nonce}`;
-    let mine = await this.#create(marker, text);
-    if (mine === undefined) {
+    if (!(await this.#create(marker, text))) {
       const other = await this.#look(marker);
-      if (other === undefined || more === 0 || !(await this.#isOver(other))) return undefined;
-      mine = await this.#takeOver(marker, other, text, more - 1);
-      if (mine === undefined) return undefined;
+      if (other === undefined || more === 0 || !(await this.#isOver(other))) return false;
+      if (!(await this.#takeOver(marker, other, text, more - 1))) return false;
     }
     // The marker is ours, so nobody else replaces the dead claim; but somebody may have done so before.
     if ((await this.#look(path))?.nonce === dead.nonce) {
       await this.#fs.rename(marker, path);
-      return mine;
+      return true;
     }
     await removeQuietly(this.#fs, marker);
-    return undefined;
+    return false;
   }
 
-  async #release(path: string, inode: bigint): Promise<void> {
+  /** By what it says, not by its inode: file systems give the number of a removed file to the next one. */
+  async #release(path: string, nonce: string): Promise<void> {
     try {
-      if ((await this.#fs.lstat(path)).ino === inode) await this.#fs.unlink(path);
+      if ((await this.#look(path))?.nonce === nonce) await this.#fs.unlink(path);
     } catch (error) {
       if (errnoOf(error) === undefined) throw error; // it is over with our lease
     }

@@ -4,10 +4,8 @@
  * outputs. The same scratch serves mode `read-write` where the folder cannot be written any more (full, failing, taken away): what a stage made is
  * then kept for this run, and the event says what was not saved. Composition only: how objects, records, claims and leases behave is said there.
  */
-import { mkdir, mkdtemp } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
-import { randomBytes } from 'node:crypto';
-import { tmpdir } from 'node:os';
 import { join, resolve, sep } from 'node:path';
 import type { Digest } from '../../core/digest.js';
 import { PipelineError } from '../../core/errors.js';
@@ -15,6 +13,7 @@ import type { ClaimHolder, StoreEvent, UnsavedThing } from '../events.js';
 import type { MemoRecord, StageKey, StageRecord } from '../record.js';
 import { Claims, NO_CLAIM, type Claim } from './claims.js';
 import { TEMPORARY_PREFIX } from './durable.js';
+import { Gate } from '../gate.js';
 import { errnoOf, nodeFs, type FsPort } from './fs-port.js';
 import { withStoreErrors } from './io-errors.js';
 import { checkpointPath, ensureFormat, layoutOf, readFormat, type Layout } from './layout.js';
@@ -23,6 +22,7 @@ import { Objects, type Stored } from './objects.js';
 import { patientFs } from './patient-fs.js';
 import { objectFiles } from './record-file.js';
 import { Records } from './records.js';
+import { newScratchPath, sweepScratch } from './scratch.js';
 import type { ObjectState, Store } from './store.js';
 
 export type StoreMode = Store['mode'];
@@ -65,7 +65,8 @@ export async function openStore(directory: string, options: OpenStoreOptions): P
         report({ kind: 'store.unsaved', what: 'store', path: layout.root, system, message: (error as Error).message });
       }
     }
-    const scratch = options.scratch ?? (await mkdtemp(join(tmpdir(), SCRATCH_PREFIX)));
+    const scratch = options.scratch ?? newScratchPath();
+    await makeScratch(scratch);
     return new FileStore(fs, layout, mode === 'read-write' ? 'read' : mode, channel, { scratch, ownsScratch: options.scratch === undefined });
   });
 }
@@ -75,7 +76,7 @@ async function openWritable(fs: FsPort, layout: Layout, options: OpenStoreOption
   try {
     await ensureFormat(fs, layout, () => lease.temporaryName());
     // Only its name is chosen now: most runs never need it.
-    const scratch = options.scratch ?? join(tmpdir(), `${SCRATCH_PREFIX}${randomBytes(SCRATCH_ID_BYTES).toString('hex')}`);
+    const scratch = options.scratch ?? newScratchPath();
     return new FileStore(fs, layout, 'read-write', channel, { lease, scratch, ownsScratch: options.scratch === undefined });
   } catch (error) {
     await lease.release();
@@ -83,8 +84,12 @@ async function openWritable(fs: FsPort, layout: Layout, options: OpenStoreOption
   }
 }
 
-const SCRATCH_PREFIX = 'pipeline-scratch-';
-const SCRATCH_ID_BYTES = 8;
+/** Pieces of work at a time: enough for a disk, and each holds at most two files open, so that hundreds of stages that end at once get by with few handles. */
+const WORKING_AT_ONCE = 8;
+
+async function makeScratch(path: string): Promise<void> {
+  if ((await mkdir(path, { recursive: true, mode: 0o700 })) !== undefined) await sweepScratch(); // room for ours
+}
 
 interface Channel {
   /** what happened before somebody listened */
@@ -120,6 +125,7 @@ export class FileStore implements Store {
   readonly #staging: string;
   readonly #scratchStaging: string;
   readonly #channel: Channel;
+  readonly #gate = new Gate(WORKING_AT_ONCE);
   #counter = 0;
 
   constructor(fs: FsPort, layout: Layout, mode: StoreMode, channel: Channel, { lease, scratch, ownsScratch }: Workplace) {
@@ -203,11 +209,12 @@ export class FileStore implements Store {
   }
 
   async lookupEvicted(key: StageKey): Promise<StageRecord | undefined> {
-    return this.mode === 'off' ? undefined : this.#evicted.read(key);
+    return this.mode === 'off' ? undefined : this.#gate.run(() => this.#evicted.read(key));
   }
 
   async claim(key: StageKey, about: string): Promise<Claim | ClaimHolder> {
-    return this.#claims === undefined ? NO_CLAIM : this.#claims.take(key, about);
+    const claims = this.#claims;
+    return claims === undefined ? NO_CLAIM : this.#gate.run(() => claims.take(key, about));
   }
 
   async awaitClaim(key: StageKey, signal: AbortSignal): Promise<void> {
@@ -281,7 +288,7 @@ export class FileStore implements Store {
       `${action} in the scratch folder, because the store cannot be written`,
       this.scratch,
       async () => {
-        await mkdir(this.scratch, { recursive: true, mode: 0o700 });
+        await makeScratch(this.scratch);
         return work();
       },
       needed,
@@ -297,7 +304,7 @@ export class FileStore implements Store {
     if (this.#lease === undefined || this.#needsScratch(record)) return false;
     const name = this.#lease.temporaryName();
     try {
-      await records.publish(record, name, onRival);
+      await this.#gate.run(() => records.publish(record, name, onRival));
       return true;
     } catch (error) {
       this.#unsaved(records === (this.#memos as unknown) ? 'memo' : 'record', error);
@@ -324,6 +331,6 @@ export class FileStore implements Store {
   }
 
   #guard<T>(action: string, path: string, work: () => Promise<T>): Promise<T> {
-    return withStoreErrors(this.#fs, action, path, work);
+    return withStoreErrors(this.#fs, action, path, () => this.#gate.run(work));
   }
 }

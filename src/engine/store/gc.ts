@@ -23,6 +23,7 @@ import { patientFs } from './patient-fs.js';
 import { addTo, noRemoval, type Removal } from './removal.js';
 import { USED_WITHIN_MS } from './records.js';
 import { keysByRun, keysOfKeptRuns } from './run-keys.js';
+import { sweepScratch } from './scratch.js';
 import { placesOf } from './walk.js';
 
 export const DEFAULT_GRACE_MS = 24 * 3_600_000;
@@ -128,6 +129,7 @@ async function collect(fs: FsPort, layout: Layout, options: GcOptions): Promise<
     if (needed.has(digest) || !oldEnough) continue;
     if (dryRun || (await removeIfUntouched(fs, objectPath(layout.root, digest), object.touchedAt))) addTo(removed.objects, object.bytes);
   }
+  if (!dryRun) await sweepScratch(); // outside the store, and therefore not counted
   await sweepLeftovers(fs, layout, { leases, held, olderThan: began - graceMs, dryRun, removed });
   const recordBytes = sum(gone, ({ bytes }) => bytes);
   const history = sum(marked, ({ shelf, bytes }) => (shelf === 'evicted' ? bytes : 0)) + recordBytes - removed.records.bytes - removed.memos.bytes;

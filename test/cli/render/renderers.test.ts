@@ -104,7 +104,7 @@ test('JSON events are one object a line, the first with the name of the schema',
   const renderer = new JsonRenderer({ write: (chunk) => (text += chunk) });
   renderer.onEvent(started);
   renderer.onEvent({ kind: 'stage.skipped', stage: 'dream', reason: 'a\nb' });
-  expect(text.trimEnd().split('\n').map((line) => JSON.parse(line) as unknown)).toEqual([{ schema: 'pipeline.run.v1', ...started }, { kind: 'stage.skipped', stage: 'dream', reason: 'a\nb' }]);
+  expect(text.trimEnd().split('\n').map((line) => JSON.parse(line) as unknown)).toEqual([{ schema: 'pipeline.run.v1', ...started }, { kind: 'stage.skipped', stage: 'dream', reason: 'a\nb', run: started.run }]);
 });
 
 describe('live rows', () => {
@@ -120,6 +120,16 @@ describe('live rows', () => {
     };
   }
 
+  /** The newest frame that holds all of these texts, as soon as there is one: when a frame is drawn is the terminal's business. */
+  async function frameWith(terminal: Terminal, ...texts: string[]): Promise<string> {
+    for (let i = 0; i < 1000; i += 1) {
+      const frame = terminal.chunks.map(printable).findLast((chunk) => texts.every((text) => chunk.includes(text)));
+      if (frame !== undefined) return frame;
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    throw new Error(`no frame with ${texts.join(', ')} in 10 s`);
+  }
+
   test('of 60 running stages at most 20 rows and one that counts are drawn; what is finished becomes a line; the cursor comes back', async () => {
     const terminal = new Terminal();
     const names = Array.from({ length: 60 }, (_, i) => `stage${i}`);
@@ -127,16 +137,14 @@ describe('live rows', () => {
     renderer.onEvent({ ...started, stages: names.map((name) => ({ name, type: 't' })) });
     for (const stage of names) renderer.onEvent({ kind: 'stage.started', stage, type: 't', key: KEY, reason: 'never run' });
     renderer.onEvent({ kind: 'stage.progress', stage: 'stage0', done: 1, total: 4 });
-    await new Promise((resolve) => setTimeout(resolve, 500));
-    const frame = printable(terminal.chunks.filter((chunk) => chunk.includes('stage0')).at(-1) ?? '').trimEnd().split('\n');
+    const frame = (await frameWith(terminal, '25 %', '60 running')).trimEnd().split('\n');
     expect(frame).toHaveLength(21);
     expect(frame[0]).toMatch(/stage0 +0 s +25 % {2}1\/4/);
     expect(frame.at(-1)).toMatch(/^ *0 of 60 stages, 60 running, \d s$/);
     renderer.onEvent({ kind: 'stage.ran', stage: 'stage7', key: KEY, durationMs: 300, metrics: {}, stored: true });
     renderer.onEvent({ kind: 'stage.failed', stage: 'stage8', durationMs: 300, error: { code: 'E_DATA', message: 'broken', facts: {} } });
     for (const stage of names.slice(9)) renderer.onEvent({ kind: 'stage.ran', stage, key: KEY, durationMs: 1, metrics: {}, stored: true });
-    await new Promise((resolve) => setTimeout(resolve, 300));
-    const last = printable(terminal.chunks.filter((chunk) => chunk.includes('60 stages')).at(-1) ?? '');
+    const last = await frameWith(terminal, '53 of 60 stages');
     expect(last).toContain('✗ stage8 failed');
     expect(last).toMatch(/53 of 60 stages, 7 running, 52 ran, 1 failed/);
     await renderer.close();
@@ -153,8 +161,7 @@ describe('live rows', () => {
     renderer.onEvent({ kind: 'stage.started', stage: 'ridge', type: 'readout.ridge', key: KEY, reason: 'one of its outputs was damaged' });
     renderer.onEvent({ kind: 'stage.ran', stage: 'ridge', key: KEY, durationMs: 1, metrics: {}, stored: true });
     renderer.onEvent({ kind: 'stage.ran', stage: 'dream', key: KEY, durationMs: 1, metrics: {}, stored: true });
-    await new Promise((resolve) => setTimeout(resolve, 300));
-    expect(printable(terminal.chunks.filter((chunk) => chunk.includes('2 stages')).at(-1) ?? '')).toMatch(/2 of 2 stages, 0 running, 2 ran, \d s/);
+    expect(await frameWith(terminal, '2 of 2 stages')).toMatch(/2 of 2 stages, 0 running, 2 ran, \d s/);
     await renderer.close();
   });
 
