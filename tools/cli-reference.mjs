@@ -16,7 +16,7 @@ export function cliReference({ commands, globalOptions, environment, exitCodes }
     '# Commands',
     'This page is generated from the command table by the build. Do not edit it.',
     '`pipeline COMMAND --help` prints the same; `pipeline help E_CODE` explains an error ([errors.md](errors.md)); `pipeline completion bash` prints a script that completes commands, options and values.',
-    '**Streams.** Results go to stdout; progress, warnings and errors to stderr. With `--json` a command prints one object on stdout (`run` and `watch` one a line) whose field `schema` names its form, and errors as one object a line on stderr. Fields are only ever added: ignore those that you do not know.',
+    '**Streams.** Results go to stdout; progress, warnings and errors to stderr. With `--json` a command prints one object on stdout whose field `schema` names its form, and errors as one object a line on stderr. `run`, `watch`, `log` and `reproduce` print one a line: the events of the run by their `kind` (the first, `run.started`, has the `schema` of all), and then what the command says in the end with a `schema` of its own; `validate` prints one for each file. `schema` prints JSON as it is, which has no such field. Fields are only ever added: ignore those that you do not know.',
     table(['command', 'what it does'], commands.map(({ name, summary }) => [`[\`${name}\`](#pipeline-${anchor(name)})`, summary])),
   ];
   for (const [group, title] of GROUPS) {

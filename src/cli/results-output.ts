@@ -1,4 +1,5 @@
 /** Prints where the results of a run lie: the pictures and tables worth naming, and the report. */
+import { basename } from 'node:path';
 import type { PublishedResults } from '../engine/publish-results.js';
 import type { RunSummary } from '../engine/run-journal.js';
 import { shortPath } from './error-output.js';
@@ -24,5 +25,6 @@ export function printResults({ folder, report, files }: PublishedResults, summar
     list('pictures', paths.filter((path) => PICTURE.test(path)));
     list('tables', paths.filter((path) => !PICTURE.test(path)));
   }
-  io.stdout.write(`report\n  ${short(report)}\n`);
+  const earlier = basename(folder) === summary.id ? '' : '  (of an earlier run, which left exactly the same)';
+  io.stdout.write(`report\n  ${short(report)}${earlier}\n`);
 }

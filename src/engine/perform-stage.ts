@@ -17,7 +17,8 @@ import type { WorkerPool } from './pool.js';
 import type { StageRecord } from './record.js';
 import { artifactsOf, holdRestricted, inputsOf, type KeyedStage, type RunContents, type StageInput, type StageWithProducers } from './run-state.js';
 import { runOwnStage } from './modules/run-own-stage.js';
-import { runStage, WRITING_OUTPUTS } from './run-stage.js';
+import { WRITING_OUTPUTS } from './output-errors.js';
+import { runStage } from './run-stage.js';
 import type { StageRegistry, StageResources } from './stage.js';
 import { areUnchanged, assertUnchanged, touchedSince, withCurrentStamps, type KnownExternal } from './stage-externals.js';
 import type { Store } from './store/store.js';
@@ -172,7 +173,7 @@ async function withTimeout<T>(stage: PlannedStage, outer: AbortSignal, work: (si
 function timedOut(stage: PlannedStage, timeoutMs: number): PipelineError {
   return new PipelineError('E_TIMEOUT', `"${stage.name}" did not end in its time`, {
     facts: { expected: `at most ${timeoutMs / 1000} s`, found: 'still running' },
-    hint: 'Give it more time (`resources: { time: … }`) or less work; memoised parts of its work are kept.',
+    hint: `Give it more time (\`resources: { time: … }\`) or less work${stage.manifest.runs === 'program' ? '' : '; memoised parts of its work are kept'}.`,
     span: stage.span,
   });
 }

@@ -75,7 +75,15 @@ export class RunCondition {
     }
   }
 
-  #usage({ message, facts, hint, span }: PipelineError): PipelineError {
+  /** The brace that ends an expression was put behind the text here: nobody has written it. */
+  #withoutEnd(error: PipelineError): PipelineError {
+    if (error.facts['found'] !== '}' || error.span?.column !== this.text.length + 1) return error;
+    const expected = String(error.facts['expected']).replace(' or "}"', '');
+    return new PipelineError(error.code, 'something is missing at its end', { facts: { expected, found: 'the end of the condition' }, hint: 'write e.g. params.percent >= 5', span: error.span });
+  }
+
+  #usage(error: PipelineError): PipelineError {
+    const { message, facts, hint, span } = this.#withoutEnd(error);
     const at = span === undefined || this.text.length === 0 ? {} : { place: `character ${span.column} of ${this.text}` };
     return new PipelineError('E_USAGE', `"--where ${this.text}" cannot be used: ${message}`, { facts: { ...facts, ...at }, ...(hint === undefined ? {} : { hint }) });
   }

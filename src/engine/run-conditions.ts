@@ -32,6 +32,8 @@ interface OutsideOfStage {
   readonly stage: string;
   readonly type: string;
   readonly params: JsonObject;
+  /** input ports that the stage declares itself */
+  readonly inputs?: StageManifest['inputs'];
   /** `contents` is by place in the list of them: hundreds of stages read the same file */
   readonly files: readonly (readonly [name: string, content: number])[];
 }
@@ -63,7 +65,7 @@ export async function conditionsOf(plan: Plan, modules: LoadedModules, read: Rea
       contents.set(path, known);
       files.push([name, known.place]);
     }
-    if (files.length > 0 || registry.modules[type]?.externals !== undefined) outside.push({ stage, type, params, files });
+    if (files.length > 0 || registry.modules[type]?.externals !== undefined) outside.push({ stage, type, params, ...(manifest.ownPorts === true ? { inputs: manifest.inputs } : {}), files });
   }
   const digests = await ExternalDigests.open(storeDirectory);
   // What was not settled yet when it was read has to be read again.
@@ -89,9 +91,10 @@ export async function stillHold({ sources, env, modules, outside, contents }: Ru
     const digests = await ExternalDigests.open(storeDirectory);
     for (const [path, digest] of contents) if (!isThere(path, digest, digests)) return false;
     const types = typesWith(registry, defined);
-    for (const { stage: name, type, params, files } of outside) {
-      const manifest = types.get(type);
-      if (manifest === undefined) return false;
+    for (const { stage: name, type, params, inputs, files } of outside) {
+      const known = types.get(type);
+      if (known === undefined) return false;
+      const manifest = inputs === undefined ? known : { ...known, inputs };
       const listed = await listExternals({ name, manifest, params }, registry, outside);
       if (listed.length !== files.length) return false;
       for (const [i, [file, content]] of files.entries()) {

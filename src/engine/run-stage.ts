@@ -12,14 +12,12 @@ import { Checkpoint } from './checkpoint.js';
 import { memoFor } from './stage-memo.js';
 import { isMany } from './run-state.js';
 import { withMachineErrors } from './stage-io-errors.js';
+import { outputError } from './output-errors.js';
 import type { ArtifactReader, LabelledArtifact, StageContext, StageDefinition } from './stage.js';
 import { errnoOf, isMissing } from './store/fs-port.js';
-import { hintFor } from './store/io-errors.js';
 import type { Store } from './store/store.js';
 import type { MadeOutput, StageJob, StageResult, StageSignal } from './worker-protocol.js';
 
-/** `facts.action` of an error that says that the disk did not take what a stage wrote. */
-export const WRITING_OUTPUTS = 'writing outputs';
 /** Progress more often than this helps nobody and costs a message each. */
 const PROGRESS_EVERY_MS = 100;
 
@@ -150,8 +148,6 @@ function missingOutput(job: StageJob, port: string): PipelineError {
   });
 }
 
-const OUTPUT_ERRORS: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EIO']);
-
 /** What a disk does, or somebody who removes files of the store while they are used, is no mistake of the stage. */
 function ofTheDisk(job: StageJob, error: unknown, writesTo: readonly string[]): unknown {
   const { path, syscall } = error as { path?: unknown; syscall?: unknown };
@@ -159,22 +155,6 @@ function ofTheDisk(job: StageJob, error: unknown, writesTo: readonly string[]): 
   return new PipelineError('E_STORE_IO', `"${path}" was removed while "${job.stage}" used it`, {
     facts: { action: 'running a stage', system: errnoOf(error) ?? '' },
     hint: 'Run again, and let nothing delete files in the folder of the store meanwhile.',
-    cause: error,
-  });
-}
-
-/** A disk that does not take a stage's outputs. Errors of writing carry no path; errors that carry one must be about a folder that it writes to. */
-function outputError(job: StageJob, error: unknown, writesTo: readonly string[]): unknown {
-  const system = errnoOf(error) ?? '';
-  const { path, syscall } = error as { path?: unknown; syscall?: unknown };
-  const about = typeof path === 'string' ? writesTo.some((folder) => path.startsWith(folder)) : syscall !== 'read';
-  // Node's recursive mkdir says ENOENT whatever the system said.
-  const refused = syscall === 'mkdir' && isMissing(error);
-  if (!(OUTPUT_ERRORS.has(system) || refused) || !about) return error;
-  const full = system === 'ENOSPC' || system === 'EDQUOT';
-  return new PipelineError(full ? 'E_NO_SPACE' : 'E_STORE_IO', `"${job.stage}" could not write its outputs: ${(error as Error).message}`, {
-    facts: { action: WRITING_OUTPUTS, system, folder: job.staging },
-    hint: hintFor(system),
     cause: error,
   });
 }

@@ -23,7 +23,7 @@ export interface KnownExternal extends ExternalFile {
 export async function listExternals(stage: StageOutside, registry: StageRegistry, pass?: object): Promise<readonly ExternalFile[]> {
   const { type } = stage.manifest;
   const module = Object.hasOwn(registry.modules, type) ? registry.modules[type] : undefined;
-  const files = module?.externals === undefined ? filesOfParameters(stage) : await (await module.externals())(stage.params, pass);
+  const files = module?.externals === undefined ? filesOfParameters(stage) : await (await module.externals())(stage.params, Object.keys(stage.manifest.inputs), pass);
   const seen = new Set<string>();
   for (const { name } of files) {
     checkFileName(name);

@@ -65,7 +65,8 @@ export class Past {
   /** Cheap: looks at the runs of this pipeline file only. */
   async why(stage: string, key: StageKey, material: KeyMaterial): Promise<Reason> {
     const { made, failed } = this.#last(stage, key);
-    const reason = made === undefined ? undefined : await this.#since(made, key, material);
+    const against = made ?? (failed?.key === key ? undefined : failed);
+    const reason = against === undefined ? undefined : await this.#since(against, key, material);
     if (failed === undefined) return reason ?? { text: NEVER.text, changes: [], reasons: [NEVER], against: null };
     if (reason === undefined) return { text: FAILED.text, changes: [], reasons: [FAILED], against: failed };
     return { ...reason, text: `${FAILED.text}; ${reason.text}`, reasons: [FAILED, ...reason.reasons] };
@@ -119,11 +120,12 @@ export class Past {
   }
 
   /**
-   * The newest run of this file that had a result of the stage, and the newest one after it in which the stage failed under `key`. A stage that
-   * only got a key, because it was blocked or cancelled, says nothing.
+   * The newest run of this file that had a result of the stage, and the newest one after it in which the stage failed under `key`; where there is no
+   * result, under any key: it has run. A stage that only got a key, because it was blocked or cancelled, says nothing.
    */
   #last(stage: string, key?: StageKey): { readonly made?: Last; readonly failed?: Last } {
     let failed: Last | undefined;
+    let failedOtherwise: Last | undefined;
     for (let at = 0; ; at += 1) {
       const run = this.#read[at] ?? this.#next();
       if (run === undefined) break;
@@ -131,8 +133,11 @@ export class Past {
       if (outcome?.key === undefined) continue;
       const found = { key: outcome.key, run: run.id };
       if (outcome.word === 'ran' || outcome.word === 'restored') return { made: found, ...(failed === undefined ? {} : { failed }) };
-      if (outcome.key === key && outcome.word === 'failed' && outcome.error?.code !== 'E_CANCELLED') failed ??= found;
+      if (outcome.word !== 'failed' || outcome.error?.code === 'E_CANCELLED') continue;
+      if (outcome.key === key) failed ??= found;
+      else failedOtherwise ??= found;
     }
+    failed ??= failedOtherwise;
     return failed === undefined ? {} : { failed };
   }
 

@@ -4,6 +4,7 @@
  * are made, so nothing here knows a stage or a numeric library.
  */
 import { PipelineError, deserializeError, serializeError } from '../core/errors.js';
+import { watchParent } from './parent-watch.js';
 import { runStage } from './run-stage.js';
 import { runOwnStage } from './modules/run-own-stage.js';
 import type { StageCode, StageModule } from './stage.js';
@@ -44,8 +45,9 @@ export function runWorkerHost(options: WorkerHostOptions): void {
     }
   });
   // Ctrl-C goes to the whole terminal; the engine decides what it means for a running stage.
-  process.on('SIGINT', () => undefined);
+  process.on('SIGINT', letEngineDecide);
   process.once('disconnect', () => void leave());
+  watchParent();
 
   async function answer(job: StageJob): Promise<void> {
     const controller = new AbortController();
@@ -60,6 +62,7 @@ export function runWorkerHost(options: WorkerHostOptions): void {
   }
 
   async function describe(code: StageCode): Promise<void> {
+    process.off('SIGINT', letEngineDecide); // nothing is lost here, and a module that loops while it loads has to end as well
     try {
       const { describeBundle } = await import('./modules/describe.js');
       send({ kind: 'described', manifests: await describeBundle(code) });
@@ -112,6 +115,8 @@ export function runWorkerHost(options: WorkerHostOptions): void {
     }
   }
 }
+
+function letEngineDecide(): void {}
 
 function send(message: FromWorker): void {
   if (process.connected) process.send?.(message);

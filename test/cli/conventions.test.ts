@@ -51,6 +51,14 @@ describe('machine-readable', () => {
     expect(JSON.parse(stdout)).toMatchObject({ schema: 'pipeline.version.v1', pipeline: expect.stringMatching(/^\d+\.\d+\.\d+$/), node: process.versions.node, packages: { 'onnxruntime-node': expect.any(String) } });
   });
 
+  test('a page cannot be asked for as JSON', async () => {
+    using project = new FakeProject();
+    for (const args of [['schema', '--docs', '--json'], ['schema', 'fake.double', '--docs', '--json']]) {
+      const { code, stdout, stderr } = await project.run(args);
+      expect([code, stdout, (JSON.parse(stderr) as { code: string }).code]).toEqual([2, '', 'E_USAGE']);
+    }
+  });
+
   test('validate --json gives each file with everything that is wrong, places included', async () => {
     using project = new FakeProject();
     project.write('broken.yaml', BROKEN);

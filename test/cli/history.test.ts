@@ -191,6 +191,22 @@ describe('tags and pins', () => {
 });
 
 describe('pipeline show', () => {
+  test('the paths of several files stand beside their names, one path stands alone', async () => {
+    using project = new FakeProject();
+    let names = ['a.bin', 'b.bin'];
+    project.during = (type, { outputs }) => void (type === 'fake.double' && names.forEach((name) => outputs['number']?.write(name, name.repeat(2000))));
+    const paths = async (...args: string[]): Promise<{ stdout: string; stderr: string }> => {
+      await project.run(['run', 'demo.yaml', '--force']);
+      return project.run(['show', 'twice.number', '--path', ...args]);
+    };
+    expect((await paths()).stdout).toMatch(/^\S+\ta\.bin\n\S+\tb\.bin\n$/);
+    const { stdout, stderr } = await paths('--json');
+    expect([JSON.parse(stdout), stderr]).toEqual([{ schema: 'pipeline.show.paths.v1', paths: { 'a.bin': expect.any(String) as string, 'b.bin': expect.any(String) as string }, inRecord: ['number.csv', 'number.json', 'number.png', 'report.json'], outside: [] }, '']);
+    names = ['a.bin'];
+    await project.run(['run', 'demo.yaml', '--set', 'params.number=5']);
+    expect((await project.run(['show', 'twice.number', '--path'])).stdout).toMatch(/^\S+\n$/);
+  });
+
   test('an output: its files, where they lie, and the text of one', async () => {
     using project = await three();
     const { stdout } = await project.run(['show', 'twice.number', '--run', 'first']);

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { main } from '../../src/cli/main.js';
+import { COUNT, HELPER } from '../rigs/own-project.js';
 import { TEMPLATES } from '../../src/cli/init/project-files.js';
 
 const root = mkdtempSync(join(tmpdir(), 'pipeline-init-'));
@@ -22,7 +23,7 @@ describe('pipeline init', () => {
     expect(code).toBe(0);
     expect(stdout).toContain(`Next:\n  cd of-${template} && npm install\n  npx pipeline run pipeline.yaml\n`);
     const folder = join(root, `of-${template}`);
-    expect(readdirSync(folder).sort()).toEqual(['.gitignore', 'README.md', 'package.json', 'pipeline.yaml']);
+    expect(readdirSync(folder).sort()).toEqual(['.gitignore', 'README.md', 'package.json', 'pipeline.yaml', 'tsconfig.json']);
     expect(readFileSync(join(folder, 'pipeline.yaml'), 'utf8')).toMatch(/^# yaml-language-server: \$schema=\.\/node_modules\/pipeline-encoding\/schema\/pipeline\.schema\.json\n/);
     expect(JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))).toMatchObject({ name: `of-${template}`, private: true, type: 'module' });
     expect((await pipeline(folder, 'validate', 'pipeline.yaml')).code).toBe(0);
@@ -48,6 +49,27 @@ describe('pipeline init', () => {
     expect(files).toContain('package.json');
     expect(JSON.parse(readFileSync(join(root, 'My Experiment ü!', 'package.json'), 'utf8'))).toMatchObject({ name: 'my-experiment' });
     expect((await pipeline(root, 'init', 'x', '--template', 'maximal')).code).toBe(2);
+  });
+
+  test('tsc with its tsconfig.json checks the modules of the project, which a run does not', async () => {
+    const folder = join(root, 'typed');
+    await pipeline(root, 'init', 'typed', '--template', 'minimal');
+    mkdirSync(join(folder, 'node_modules', '@types'), { recursive: true });
+    symlinkSync(resolve('.'), join(folder, 'node_modules', 'pipeline-encoding'));
+    symlinkSync(resolve('node_modules/@types/node'), join(folder, 'node_modules', '@types', 'node'));
+    mkdirSync(join(folder, 'stages'));
+    writeFileSync(join(folder, 'stages', 'count.ts'), COUNT);
+    writeFileSync(join(folder, 'stages', 'helper.ts'), HELPER);
+    const tsc = (): string => {
+      try {
+        return execFileSync(process.execPath, [resolve('node_modules/typescript/bin/tsc')], { cwd: folder, encoding: 'utf8' });
+      } catch (error) {
+        return (error as { stdout: string }).stdout;
+      }
+    };
+    expect(tsc()).toBe('');
+    writeFileSync(join(folder, 'stages', 'count.ts'), COUNT.replace('twice(params.n)', 'twice(params.m)'));
+    expect(tsc()).toMatch(/^stages\/count\.ts\(9,\d+\): error TS\d+: Property 'm' does not exist/);
   });
 
   test('its two next commands really run, in an empty folder, without a network: a subject is simulated and scored', async () => {

@@ -37,7 +37,7 @@ test('a stage that gives other bytes is named with its files and metrics, and th
   await project.run(['run', 'demo.yaml']);
   const { code, stdout } = await project.run(['reproduce', 'latest', '--quiet']);
   expect(code).toBe(5);
-  expect(stdout).toContain('number different\n  was asked the same: it is not deterministic here, or the software or the machine differs\n  files with other bytes: number/extra.json\n  count 1 → 2 (+1.0e+2 %)\n');
+  expect(stdout).toContain('number different\n  was asked the same: it is not deterministic here, the software or the machine differs, or it reads files that its key does not hold\n  files with other bytes: number/extra.json\n  count 1 → 2 (+1.0e+2 %)\n');
 });
 
 test('a run that made nothing, or whose text is lost, is refused', async () => {

@@ -33,6 +33,7 @@ describe('pipeline run', () => {
     const second = await project.run(['run', 'demo.yaml']);
     expect(second.stderr).toBe('demo  run <run>  3 stages\n– never   skipped             when: is false\n✓ number  restored  <key>  <time>\n✓ twice   restored  <key>  <time>\n');
     expect(second.stdout.split('\n')[0]).toBe('0 ran, 2 restored, 1 skipped, 0 failed, 0 blocked in <time>');
+    expect(second.stdout).toContain('  results/demo/<run>/report.html  (of an earlier run, which left exactly the same)\n');
     const third = await project.run(['run', 'demo.yaml', '--set', 'params.number=5']);
     expect(third.stderr).toContain('▸ number  started   <key>  after <time>  params.value 2 → 5\n');
     expect(project.runs).toEqual(['fake.number', 'fake.double', 'fake.number', 'fake.double']);

@@ -19,7 +19,7 @@ stages:
     matrix: { word: [one, two] }
     inputs: { count: "\${stages.count}" }
     params:
-      argv: [sh, say.sh, "{outputs.text}/text.txt", "\${matrix.word}"]
+      argv: [sh, say.sh, "{outputs.text}/text.txt", "\${matrix.word}", "{inputs.count}"]
       env: { TONE: "\${env.TONE ?? 'low'}" }
       secrets: [TOKEN]
       code: [lib/*.sh]

@@ -53,10 +53,10 @@ describe('a failure that goes away', () => {
     await using rig = PipelineRig.create();
     rig.pipeline('  a: { type: fake.memo, params: { label: a, chunks: [x, y] }, retries: { times: 1, delay: 0.01 s } }\n');
     rig.want('hold-a-y', 'bug-a-y');
-    const { summary } = await rig.run({ onEvent: (event) => {
-      if (event.kind === 'stage.retrying') rig.release('bug-a-y');
-      if (event.kind === 'stage.started') setTimeout(() => rig.release('hold-a-y'), 300);
-    } });
+    const running = rig.run({ onEvent: (event) => event.kind === 'stage.retrying' && rig.release('bug-a-y') });
+    await rig.until(() => rig.lines('run').some((line) => line.startsWith('run a-y ')));
+    rig.release('hold-a-y');
+    const { summary } = await running;
     expect(rig.words(summary)).toEqual({ a: 'ran' });
     expect(rig.lines('chunk')).toEqual(['chunk x', 'chunk y']);
     expect(rig.lines('resumed')).toEqual(['resumed a after y']);

@@ -41,6 +41,13 @@ describe('a condition on runs', () => {
     expect(ask).toThrow(expect.objectContaining({ code: 'E_USAGE' }));
   });
 
+  test('one that ends too early is said to, without the brace that nobody wrote', () => {
+    for (const text of ['params.steps >=', '', '(params.steps > 1']) {
+      expect(() => new RunCondition(text)).toThrow(expect.objectContaining({ message: `"--where ${text}" cannot be used: something is missing at its end`, facts: expect.objectContaining({ found: 'the end of the condition', expected: expect.not.stringContaining('}') }) }));
+    }
+    expect(() => new RunCondition('params.steps >= }')).toThrow(/"}" is not expected here/);
+  });
+
   test('says which of its values no run has', () => {
     const condition = new RunCondition('params.precent > 1 || metrics.face-dream.score > 9');
     expect(condition.holds(RUN)).toBe(false);

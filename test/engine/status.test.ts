@@ -102,6 +102,8 @@ describe('explain', () => {
     rig.want('fail-a');
     await rig.run();
     expect((await explain(rig, 'a')).why).toBe('it failed last time');
+    const edited = await explain(rig, 'a', ['stages.a.params.pad=3']); // it never had a result, and yet it has run
+    expect(edited).toMatchObject({ why: 'it failed last time; params.pad 0 → 3', changes: [{ path: 'params.pad' }] });
     rig.release('fail-a');
     const { summary } = await rig.run();
     rig.want('fail-a');

@@ -99,7 +99,7 @@ function report({ io, options, out }: Invocation, { before, after, stages, same,
     return;
   }
   const lines = stages.filter(({ word }) => word !== 'same').flatMap((stage) => {
-    const asked = stage.changes.length > 0 ? [`  was asked something else: ${stage.changes.map(({ text }) => text).join('; ')}`] : stage.unknownMaterial ? ['  its key is another; the key material of the run is gone'] : stage.word === 'different' ? ['  was asked the same: it is not deterministic here, or the software or the machine differs'] : [];
+    const asked = stage.changes.length > 0 ? [`  was asked something else: ${stage.changes.map(({ text }) => text).join('; ')}`] : stage.unknownMaterial ? ['  its key is another; the key material of the run is gone'] : stage.word === 'different' ? ['  was asked the same: it is not deterministic here, the software or the machine differs, or it reads files that its key does not hold'] : [];
     const files = stage.files.length === 0 ? [] : [`  files with other bytes: ${stage.files.slice(0, MOST_SHOWN).join(', ')}${stage.files.length > MOST_SHOWN ? ` and ${stage.files.length - MOST_SHOWN} more` : ''}`];
     const metrics = stage.metrics.map(({ name, before: was, after: is }) => `  ${name} ${was ?? 'none'} → ${is ?? 'none'}${relative(was, is)}`);
     return [`${out.bold(stage.name)} ${stage.word}${stage.failure === undefined ? '' : `: ${stage.failure}`}`, ...asked, ...files, ...metrics].map(printable);

@@ -21,11 +21,12 @@ export async function handle(invocation: Invocation): Promise<number> {
   const [type] = args;
   const from = textOption(options, 'from');
   const docs = flagOption(options, 'docs');
+  if (docs && options.json) throw new PipelineError('E_USAGE', '"--docs" and "--json" exclude one another', { facts: { expected: 'the reference page, which is Markdown, or JSON', found: 'both' }, hint: 'leave one of them out' });
   const { registry } = compositionOf(io);
   const loaded = from === undefined ? undefined : await unprintedPlan(invocation, from);
   const own = loaded?.own ?? [];
   // What is wrong elsewhere in the file says nothing about the types that its modules define.
-  const broken = loaded?.diagnostics.filter(({ error }) => error.code === 'E_MODULE' || error.code === 'E_STAGE_THREW' || own.length === 0) ?? [];
+  const broken = loaded?.diagnostics.filter(({ error }) => error.code === 'E_MODULE' || own.length === 0) ?? [];
   printDiagnostics(broken, invocation);
   const failure = broken.find(({ severity }) => severity === 'error');
   if (failure !== undefined) return failure.error.exitCode;

@@ -59,8 +59,14 @@ function fileOf(artifact: Artifact, name: string, title: string): ArtifactFile {
 
 function paths({ io, options }: Invocation, artifact: Artifact, store: Store): number {
   const lying = artifact.files.filter(({ inline, external }) => inline === undefined && external !== true);
-  if (options.json) io.stdout.write(`${JSON.stringify({ schema: 'pipeline.show.paths.v1', paths: Object.fromEntries(lying.map(({ name, digest }) => [name, store.objectPath(digest)])) })}\n`);
-  else for (const { digest } of lying) io.stdout.write(`${store.objectPath(digest)}\n`);
+  if (options.json) {
+    const names = (kind: (file: ArtifactFile) => boolean): string[] => artifact.files.filter(kind).map(({ name }) => name);
+    const elsewhere = { inRecord: names(({ inline }) => inline !== undefined), outside: names(({ external }) => external === true) };
+    io.stdout.write(`${JSON.stringify({ schema: 'pipeline.show.paths.v1', paths: Object.fromEntries(lying.map(({ name, digest }) => [name, store.objectPath(digest)])), ...elsewhere })}\n`);
+    return 0;
+  }
+  // One path stands alone, so that a script can open it; of several nobody knows which is which without the names.
+  for (const { name, digest } of lying) io.stdout.write(`${store.objectPath(digest)}${lying.length > 1 ? `\t${printable(name)}` : ''}\n`);
   for (const file of artifact.files) {
     if (file.inline !== undefined) io.stderr.write(`${printable(file.name)} is small and lies in the record: use --cat ${printable(file.name)}\n`);
     if (file.external === true) io.stderr.write(`${printable(file.name)} lies outside the store, where the stage found it\n`);

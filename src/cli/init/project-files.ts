@@ -13,6 +13,13 @@ export type Template = keyof typeof TEMPLATES;
 export const PIPELINE_FILE = 'pipeline.yaml';
 const SCHEMA_IN_TEMPLATE = '$schema=../schema/pipeline.schema.json';
 
+/** For editors and `npx tsc`: nothing of a run reads it. Modules of a project import each other with their extension. */
+const TSCONFIG = {
+  compilerOptions: { target: 'es2022', module: 'nodenext', strict: true, noEmit: true, allowImportingTsExtensions: true, verbatimModuleSyntax: true, skipLibCheck: true, types: ['node'] },
+  include: ['**/*.ts'],
+  exclude: ['node_modules', 'cache', 'results'],
+};
+
 interface OwnPackage {
   readonly name: string;
   readonly version: string;
@@ -27,6 +34,7 @@ export function projectFiles(folder: string, template: Template): ReadonlyMap<st
   return new Map([
     [PIPELINE_FILE, pipeline],
     ['package.json', `${JSON.stringify(manifest, null, 2)}\n`],
+    ['tsconfig.json', `${JSON.stringify(TSCONFIG, null, 2)}\n`],
     ['.gitignore', 'cache/\nresults/\nnode_modules/\n'],
     ['README.md', readme(name, template)],
   ]);
@@ -58,6 +66,8 @@ ${template === 'nsd' ? 'An encoding model on the Natural Scenes Dataset. Without
     npx pipeline watch ${PIPELINE_FILE}     # runs again at every change
 ${template === 'nsd' ? `    npx pipeline run ${PIPELINE_FILE} --set params.nsd=/data/nsd   # on the real data\n` : ''}
 Results lie in \`results/\`, everything that was ever computed in \`cache/\`; both may be deleted at any time.
+Stage types of your own are TypeScript modules under \`modules:\` of ${PIPELINE_FILE}. A run does not check their types;
+\`npm install --save-dev typescript @types/node\` and \`npx tsc\` do.
 \`npx pipeline --help\` lists all commands, \`npx pipeline schema --list\` the stage types.
 `;
 }

@@ -12,7 +12,7 @@ export const LOOK_COMMANDS: readonly CommandSpec[] = [
     options: [
       { flags: '--run <run>', description: 'the run whose stage is meant (default: latest)' },
       { flags: '--log', description: 'the log of the stage' },
-      { flags: '--path', description: 'only where the files of the output lie in the cache' },
+      { flags: '--path', description: 'only where the files of the output lie in the cache, and their names' },
       { flags: '--cat <file>', description: 'print a small text file of the output' },
     ],
     examples: [

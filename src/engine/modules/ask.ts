@@ -7,6 +7,7 @@ import type { FromWorker, ToWorker } from '../worker-protocol.js';
 
 const PATIENCE_MS = 60_000;
 const QUOTED = 600;
+const STOP_SIGNALS: readonly NodeJS.Signals[] = ['SIGHUP', 'SIGINT', 'SIGTERM'];
 
 /** Errors: E_MODULE and what else `describeBundle` says. */
 export async function askFor(code: StageCode, workerEntry: string, env: NodeJS.ProcessEnv): Promise<readonly StageManifest[]> {
@@ -14,6 +15,12 @@ export async function askFor(code: StageCode, workerEntry: string, env: NodeJS.P
   let said = '';
   let timer: NodeJS.Timeout | undefined;
   child.stderr?.on('data', (chunk: Buffer) => (said = (said + chunk.toString('utf8')).slice(-QUOTED)));
+  const stop = (signal: NodeJS.Signals): void => {
+    child.kill('SIGKILL');
+    process.off(signal, stop);
+    if (process.listenerCount(signal) === 0) process.kill(process.pid, signal); // nobody else answers to it: what it does without us
+  };
+  for (const signal of STOP_SIGNALS) process.on(signal, stop);
   const question: ToWorker = { kind: 'describe', code };
   try {
     return await new Promise((resolve, reject) => {
@@ -28,6 +35,7 @@ export async function askFor(code: StageCode, workerEntry: string, env: NodeJS.P
     });
   } finally {
     clearTimeout(timer);
+    for (const signal of STOP_SIGNALS) process.off(signal, stop);
     child.kill('SIGKILL');
   }
 }

@@ -19,14 +19,14 @@ const FIELDS: ReadonlySet<string> = new Set(['type', 'version', 'summary', 'desc
 const INPUT_FIELDS = ['type', 'description', 'optional', 'many'] as const;
 const OUTPUT_FIELDS = ['type', 'description', 'publish'] as const;
 
-/** Errors: E_MODULE for a declaration that is wrong, E_STAGE_THREW for a module that throws, E_ENVIRONMENT. */
+/** Errors: E_MODULE for a declaration that is wrong and for a module that throws, E_ENVIRONMENT. */
 export async function describeBundle(code: StageCode): Promise<StageManifest[]> {
   let definitions: ReadonlyMap<string, StageDefinition>;
   try {
     definitions = await definitionsIn(code);
   } catch (error) {
     if (error instanceof PipelineError) throw error;
-    throw threw('the module failed while it was loaded', error, {});
+    throw threw('the module failed while it was loaded', error, {}, 'E_MODULE');
   }
   if (definitions.size === 0) throw wrong('the module exports no stage type', 'an export made with defineStage', 'none', 'write export default defineStage({ type: \'my.stage\', … })');
   const manifests = [...definitions].map(([name, definition]) => manifestFor(name, definition));

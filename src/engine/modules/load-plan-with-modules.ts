@@ -31,11 +31,17 @@ export async function loadPlanWithModules(file: string, { loader, ...options }: 
       loaded.set(path, await loadModule(path, how));
     } catch (error) {
       if (!(error instanceof PipelineError)) throw error;
-      failures.push({ severity: 'error', error: error.span === undefined ? withSpan(error, span) : error });
+      failures.push({ severity: 'error', error: error.span === undefined ? withSpan(naming(path, error), span) : error });
     }
   }
   // What hangs on types that are not known would only repeat the same mistake.
   if (failures.length > 0) return { ...first, diagnostics: [...first.diagnostics, ...failures], own: [], modules: loaded };
   const second = loadPlan(file, { ...options, modules: loaded });
   return { ...second, own: [...loaded.values()].flat(), modules: loaded };
+}
+
+/** What is wrong stands in the module, though the place that is shown is the line that lists it. */
+function naming(path: string, error: PipelineError): PipelineError {
+  if (error.message.includes(path)) return error;
+  return new PipelineError(error.code, error.message, { facts: { ...error.facts, module: path }, ...(error.hint === undefined ? {} : { hint: error.hint }), ...(error.cause === undefined ? {} : { cause: error.cause }) });
 }

@@ -27,7 +27,7 @@ export interface ModuleLoaderOptions {
 const EXTENSIONS: ReadonlySet<string> = new Set(['.ts', '.mts', '.js', '.mjs']);
 const NOT_WRITABLE: ReadonlySet<string> = new Set(['EROFS', 'EACCES', 'EPERM', 'ENOTDIR', 'EEXIST', 'ENOSPC', 'EDQUOT']);
 
-/** Errors: E_MODULE, E_STAGE_THREW. */
+/** Errors: E_MODULE, E_ENVIRONMENT. */
 export async function loadModule(path: string, options: ModuleLoaderOptions): Promise<readonly StageManifest[]> {
   const real = checkedPath(path, options.root);
   const folder = await memoryFolder(options.storeDirectory);

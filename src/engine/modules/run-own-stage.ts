@@ -23,12 +23,12 @@ async function definitionOf(code: StageCode, { type }: StageJob): Promise<StageD
 /** Node's own frames and ours say nothing to the author. */
 const FOREIGN = /node:internal|[\\/]dist[\\/](?:engine|cli)[\\/]/;
 
-export function threw(message: string, error: unknown, facts: Readonly<Record<string, string>>): PipelineError {
+export function threw(message: string, error: unknown, facts: Readonly<Record<string, string>>, code: 'E_STAGE_THREW' | 'E_MODULE' = 'E_STAGE_THREW'): PipelineError {
   const found = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
   const frame = error instanceof Error ? error.stack?.split('\n').find((line) => /^\s+at /.test(line) && !FOREIGN.test(line)) : undefined;
-  return new PipelineError('E_STAGE_THREW', message, {
+  return new PipelineError(code, message, {
     facts: { found, ...(frame === undefined ? {} : { at: frame.trim().replace(/^at /, '') }), ...facts },
-    hint: 'Correct the code at that place; throw a PipelineError from "pipeline-encoding/stage" to say what is wrong with the data.',
+    hint: code === 'E_MODULE' ? 'Correct the code at that place; let the module only define stage types when it is loaded.' : 'Correct the code at that place; throw a PipelineError from "pipeline-encoding/stage" to say what is wrong with the data.',
     cause: error,
   });
 }

@@ -8,7 +8,8 @@ import { isAbsolute, join } from 'node:path';
 import { PipelineError } from '../../core/errors.js';
 import type { JsonObject } from '../../core/json.js';
 import type { ExternalFile } from '../../engine/stage.js';
-import { PLACEHOLDER, type CommandParameters } from './parameters.js';
+import type { CommandParameters } from './parameters.js';
+import { checkPlaceholders } from './placeholders.js';
 
 const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
 /** Names that this program gives to the command. */
@@ -35,9 +36,10 @@ const passes = new WeakMap<object, Map<string, Look>>();
  * Sorted by the UTF-8 bytes of their names. With `pass`, every folder is looked at once for all that ask with the same one, and never taken from before.
  * Errors: E_BAD_NAME, E_UNKNOWN_REFERENCE, E_EXTERNAL_MISSING for a glob that matches nothing.
  */
-export async function commandExternals(params: JsonObject, pass?: object): Promise<readonly ExternalFile[]> {
+export async function commandExternals(params: JsonObject, inputs: readonly string[], pass?: object): Promise<readonly ExternalFile[]> {
   const command = params as unknown as CommandParameters;
   checkNames(command);
+  checkPlaceholders(command, inputs);
   return joined(command, command.code.length === 0 ? [] : await lookOnce(command, pass));
 }
 
@@ -122,15 +124,10 @@ async function matchedByCode({ code, folder }: CommandParameters): Promise<strin
   return found;
 }
 
-function checkNames({ argv, env, values, secrets, outputs }: CommandParameters): void {
+function checkNames({ env, values, secrets }: CommandParameters): void {
   for (const name of [...Object.keys(env), ...secrets]) {
     if (!VARIABLE.test(name) || RESERVED.test(name)) throw new PipelineError('E_BAD_NAME', `"${name}" cannot be an environment variable of a command`, { facts: { expected: 'letters, digits and _, not beginning with PIPELINE_' }, hint: 'choose another name' });
   }
   for (const name of secrets) if (Object.hasOwn(env, name)) throw new PipelineError('E_BAD_NAME', `"${name}" stands under env: and under secrets:`, { facts: { expected: 'either its value in the key, or never' }, hint: 'remove one' });
   for (const name of Object.keys(values)) if (!VARIABLE.test(name)) throw new PipelineError('E_BAD_NAME', `"${name}" cannot be the name of a value`, { facts: { expected: 'letters, digits and _' }, hint: 'choose another name' });
-  for (const text of [...argv, ...Object.values(env).map(String)]) {
-    for (const [whole, kind, name] of text.matchAll(PLACEHOLDER)) {
-      if (kind === 'outputs' && !Object.hasOwn(outputs, name as string)) throw new PipelineError('E_UNKNOWN_REFERENCE', `"${whole}" names no output of this stage`, { facts: { expected: Object.keys(outputs).join(', '), found: name as string }, hint: 'correct the name, or declare the output' });
-    }
-  }
 }

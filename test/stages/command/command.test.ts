@@ -293,7 +293,7 @@ describe('a command that misbehaves', () => {
     using made = project('sh -c "sleep 2; echo late > late.txt" &\nwait\n');
     made.write({ 'p.yaml': script('').replace('type: command', 'type: command\n    resources: { time: 1 s }') });
     expect(await made.words()).toEqual({ a: 'failed' });
-    expect(made.failures['a']?.code).toBe('E_TIMEOUT');
+    expect(made.failures['a']).toMatchObject({ code: 'E_TIMEOUT', hint: 'Give it more time (`resources: { time: … }`) or less work.' });
     await sleep(1500);
     expect(existsSync(made.path('late.txt'))).toBe(false);
   });
@@ -332,12 +332,23 @@ describe('a command that is written wrongly', () => {
     ['a bad name of an output', 'argv: [x]\noutputs: { "../x": Text }', /E_BAD_NAME[^]*"..\/x" cannot be the name of an output/],
     ['one text instead of argv', 'argv: "rm -rf x"\noutputs: { text: Text }', /E_WRONG_TYPE[^]*argv/],
     ['an output that is not declared', 'argv: [x, "{outputs.txt}"]\noutputs: { text: Text }', /"\{outputs.txt\}" names no output/],
+    ['an input that is not connected', 'argv: [x, "{inputs.typo}/a.txt"]\noutputs: { text: Text }', /"\{inputs.typo\}" names no input of this stage[^]*expected: +no inputs/],
+    ['a misspelt placeholder', 'argv: [x, "{outptus.text}/a"]\noutputs: { text: Text }', /"\{outptus.text\}" is not a placeholder[^]*did you mean "\{outputs.text\}"/],
+    ['a misspelt number of cores', 'argv: [x, "--threads={cpu}"]\noutputs: { text: Text }', /"\{cpu\}" is not a placeholder[^]*\{cpus\}/],
+    ['all inputs at once', 'argv: [x, "{inputs}"]\noutputs: { text: Text }', /"\{inputs\}" is not a placeholder/],
+    ['a value as a placeholder', 'argv: [x, "{values.top}"]\noutputs: { text: Text }\nvalues: { top: 3 }', /"\{values.top\}" is not a placeholder[^]*PIPELINE_VALUE_top/],
     ['a glob that matches nothing', 'argv: [x]\noutputs: { text: Text }\ncode: ["lib/*.py"]', /"lib\/\*.py" under code: matches no file/],
     ['an absolute glob', 'argv: [x]\noutputs: { text: Text }\ncode: ["/etc/*"]', /cannot be a glob under code/],
     ['a variable of ours', 'argv: [x]\noutputs: { text: Text }\nenv: { PIPELINE_JOB: x }', /"PIPELINE_JOB" cannot be an environment variable/],
     ['a secret that is also declared', 'argv: [x]\noutputs: { text: Text }\nenv: { A: x }\nsecrets: [A]', /stands under env: and under secrets:/],
   ])('%s', async (_, params, expected) => {
     expect(await said(params)).toMatch(expected);
+  });
+
+  test('braces of other languages are text', async () => {
+    using made = new OwnProject({ 'p.yaml': commands({ a: { params: `argv: [sh, -c, 'printf "%s" "$1" > {outputs.text}/t', sh, '{print} {"a":1} {row.text} {inputs} {} {values.other}']\noutputs: { text: Text }\nvalues: { top: 3 }` } }) });
+    expect(await made.words()).toEqual({ a: 'ran' });
+    expect(made.output('a', 'text')).toEqual({ t: '{print} {"a":1} {row.text} {inputs} {} {values.other}' });
   });
 
   test('its outputs are typed edges like any other', async () => {
