@@ -15,7 +15,7 @@ import { moduleLoaderFor } from './own-modules.js';
 import { compositionOf } from './registry.js';
 import { wantsColor } from './terminal.js';
 
-export type CheckedPlan = { readonly plan: Plan; readonly diagnostics: readonly Diagnostic[]; readonly own: LoadedPlan['own'] } | { readonly plan?: undefined; readonly exitCode: number; readonly diagnostics: readonly Diagnostic[] };
+export type CheckedPlan = { readonly plan: Plan; readonly diagnostics: readonly Diagnostic[]; readonly own: LoadedPlan['own']; readonly modules: LoadedPlan['modules'] } | { readonly plan?: undefined; readonly exitCode: number; readonly diagnostics: readonly Diagnostic[] };
 
 /** `set`: of one point of a sweep; without it `--set` may have one value each. `warnings`: false where the same ones were printed before. */
 export async function checkedPlan(invocation: Invocation, file: string, set?: readonly string[], warnings = true): Promise<CheckedPlan> {
@@ -24,7 +24,7 @@ export async function checkedPlan(invocation: Invocation, file: string, set?: re
   const missing = loaded.plan === undefined ? [] : await missingExternals(loaded.plan, registry);
   const diagnostics = [...loaded.diagnostics, ...missing];
   printDiagnostics(warnings ? diagnostics : diagnostics.filter(({ severity }) => severity === 'error'), invocation);
-  if (loaded.plan !== undefined && missing.length === 0) return { plan: loaded.plan, diagnostics, own: loaded.own };
+  if (loaded.plan !== undefined && missing.length === 0) return { plan: loaded.plan, diagnostics, own: loaded.own, modules: loaded.modules };
   return { exitCode: diagnostics.find(({ severity }) => severity === 'error')?.error.exitCode ?? EXIT.pipelineInvalid, diagnostics };
 }
 

@@ -8,13 +8,14 @@ import { softwareVersions } from '../engine/machine.js';
 import type { MemoryPlace } from '../engine/run-memory.js';
 import type { Invocation } from './invocation.js';
 import { installedVersions } from './machine-limits.js';
+import { packageVersion } from './package-root.js';
 import { settingsOf } from './project-configs.js';
 import { projectPaths, type ProjectPaths } from './project-paths.js';
 import { compositionOf } from './registry.js';
 import { isShared } from './run-store.js';
 
-/** Options that change neither the outcome of a run that succeeded nor what is left of it, and those that are in the request. */
-const NO_EFFECT: ReadonlySet<string> = new Set(['cacheDir', 'cacheMode', 'json', 'color', 'quiet', 'verbose', 'debug', 'jobs', 'keepGoing']);
+/** Options that change neither the outcome of a run that succeeded nor the files it leaves (tags are put on either way), and those that are in the request. */
+const NO_EFFECT: ReadonlySet<string> = new Set(['cacheDir', 'cacheMode', 'json', 'color', 'quiet', 'verbose', 'debug', 'jobs', 'keepGoing', 'tag']);
 const IN_REQUEST: ReadonlySet<string> = new Set(['set', 'results']);
 
 /** undefined: this call is neither remembered nor answered from memory. */
@@ -36,7 +37,7 @@ export function memoryPlace(invocation: Invocation): MemoryPlace | undefined {
     ['build', build],
     ['software', { ...softwareVersions(), ...installedVersions() }],
   ] as const;
-  return { storeDirectory: paths.store, request, registry };
+  return { storeDirectory: paths.store, request, registry, root: paths.root, version: packageVersion() };
 }
 
 /** None where a shared cache stands behind the store, which has something to say itself, or where the configuration is wrong. */

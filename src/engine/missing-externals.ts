@@ -21,7 +21,7 @@ export async function missingExternals(plan: Plan, registry: StageRegistry): Pro
   for (const stage of plan.stages) {
     if (stage.skipped !== undefined) continue;
     try {
-      for (const { name, path } of await listExternals(stage, registry)) {
+      for (const { name, path } of await listExternals(stage, registry, said)) {
         if (statSync(path, { throwIfNoEntry: false })?.isFile() === true) continue;
         add(stage, path, new PipelineError('E_EXTERNAL_MISSING', `"${name}", which stage "${stage.name}" reads, is not there`, { facts: { expected: path, found: 'no file' }, hint: 'Complete the data, or correct the path.', span: placeOf(stage) }));
       }

@@ -45,6 +45,8 @@ export interface RunSummary {
   readonly outputs: ReadonlyMap<string, Readonly<Record<string, Artifact>>>;
   /** where the outside files lie that artifacts of this run refer to */
   readonly outside: ReadonlyMap<Digest, string>;
+  /** stage → the outside files that its key was made from, if there are any */
+  readonly read: ReadonlyMap<string, readonly KnownExternal[]>;
   /** what the store did not take, if anything */
   readonly unsaved?: Unsaved;
 }
@@ -84,6 +86,7 @@ export class RunJournal {
   readonly #began: number;
   readonly #outcomes: ReadonlyMap<string, Mutable<StageOutcome>>;
   readonly #outputs = new Map<string, Readonly<Record<string, Artifact>>>();
+  readonly #read = new Map<string, readonly KnownExternal[]>();
   /** what was taken from the second level of the cache */
   readonly #fetched = new Set<StageKey>();
   #git: Promise<GitState | null> | undefined;
@@ -178,8 +181,9 @@ export class RunJournal {
     }
   }
 
-  keyed(stage: string, { key }: KeyedStage): void {
+  keyed(stage: string, { key, externals }: KeyedStage): void {
     this.#outcome(stage).key = key;
+    if (externals.length > 0) this.#read.set(stage, externals);
   }
 
   started(stage: PlannedStage, { key, material }: KeyedStage, reason: string, because: readonly StageReason[]): void {
@@ -273,6 +277,7 @@ export class RunJournal {
       folder: this.#folder?.path,
       outputs: this.#outputs,
       outside: new Map([...contents.outside].map(([digest, { path }]) => [digest, path])),
+      read: this.#read,
     };
   }
 

@@ -13,6 +13,7 @@ import { basename, dirname, join } from 'node:path';
 import { digestOf, type Digest } from '../core/digest.js';
 import type { JsonValue } from '../core/json.js';
 import { canonicalDigest } from './canonical.js';
+import type { LoadedModules } from './modules/own-types.js';
 import type { Plan } from './plan.js';
 import { publishedFiles } from './published-files.js';
 import type { PublishedResults } from './publish-results.js';
@@ -29,7 +30,7 @@ import { isStoredObject } from './store/record-file.js';
 import { USED_WITHIN_MS } from './store/records.js';
 import { stampOf, type Stamp } from './store/stamp.js';
 
-const FORMAT = 1;
+const FORMAT = 2;
 
 /** What was asked for, as named parts: the file, what was set, the program, … Equal parts, same memory. */
 export type RunRequest = readonly (readonly [name: string, value: JsonValue])[];
@@ -55,13 +56,17 @@ export interface MemoryPlace {
   readonly storeDirectory: string;
   readonly request: RunRequest;
   readonly registry: StageRegistry;
+  /** of the project: its modules lie in it */
+  readonly root: string;
+  /** of this program */
+  readonly version: string;
 }
 
 /** The last run of this request, if everything is as it left it. */
 export async function recallRun(place: MemoryPlace, environment: NodeJS.ProcessEnv): Promise<RememberedRun | undefined> {
   const { storeDirectory: directory } = place;
   const run = read(pathOf(place));
-  if (run === undefined || !(await stillHold(run.conditions, place.registry, directory, environment))) return undefined;
+  if (run === undefined || !(await stillHold(run.conditions, place, environment))) return undefined;
   if (!resultsStand(run, directory)) return undefined;
   for (const [key, stamp] of run.records) if (stampAt(recordPath(directory, 'records', key)) !== stamp) return undefined;
   for (const [digest, size] of run.objects) if (!hasSize(objectPath(directory, digest), size)) return undefined;
@@ -88,10 +93,10 @@ export function touchRecords(place: MemoryPlace, run: RememberedRun, now: number
 }
 
 /** Keeps a run that succeeded. Nothing is kept, and nothing is said, if some part of it cannot be vouched for or the folder cannot be written. */
-export async function rememberRun(place: MemoryPlace, plan: Plan, summary: RunSummary, results: PublishedResults): Promise<void> {
-  const { storeDirectory: directory, registry } = place;
+export async function rememberRun(place: MemoryPlace, plan: Plan, modules: LoadedModules, summary: RunSummary, results: PublishedResults): Promise<void> {
+  const { storeDirectory: directory } = place;
   if (summary.outcome !== 'succeeded' || summary.folder === undefined || summary.unsaved !== undefined) return;
-  const conditions = await conditionsOf(plan, registry, directory);
+  const conditions = await conditionsOf(plan, modules, summary.read, place);
   if (conditions === undefined) return;
   const stages: StageOutcome[] = [];
   const stamps = new Map<StageKey, Stamp>();
@@ -118,7 +123,7 @@ export async function rememberRun(place: MemoryPlace, plan: Plan, summary: RunSu
 
 /** The outcome of a stage when the same run is made again: without what this time alone is to blame for. undefined if it cannot be foretold. */
 function settled(outcome: StageOutcome): StageOutcome | undefined {
-  const { word, reason, reasons: _reasons, from: _from, durationMs: _durationMs, error: _error, ...lasting } = outcome;
+  const { word, reason, reasons: _reasons, from: _from, durationMs: _durationMs, error: _error, attempts: _attempts, differs: _differs, ...lasting } = outcome;
   if (word === 'skipped') return { ...lasting, word, ...(reason === undefined ? {} : { reason }) };
   if ((word !== 'ran' && word !== 'restored') || lasting.key === undefined) return undefined;
   return { ...lasting, word: 'restored', durationMs: 0 };

@@ -20,10 +20,10 @@ export interface KnownExternal extends ExternalFile {
 }
 
 /** In the order of the stage type. Errors: E_EXTERNAL_MISSING and what else the stage type says; E_DATA for a name that is listed twice. */
-export async function listExternals(stage: StageOutside, registry: StageRegistry): Promise<readonly ExternalFile[]> {
+export async function listExternals(stage: StageOutside, registry: StageRegistry, pass?: object): Promise<readonly ExternalFile[]> {
   const { type } = stage.manifest;
   const module = Object.hasOwn(registry.modules, type) ? registry.modules[type] : undefined;
-  const files = module?.externals === undefined ? filesOfParameters(stage) : await (await module.externals())(stage.params, Object.keys(stage.manifest.inputs));
+  const files = module?.externals === undefined ? filesOfParameters(stage) : await (await module.externals())(stage.params, Object.keys(stage.manifest.inputs), pass);
   const seen = new Set<string>();
   for (const { name } of files) {
     checkFileName(name);

@@ -126,8 +126,8 @@ export interface StageContext<Params = JsonObject, I = Record<string, InputPort>
 export interface StageModule {
   /** the full definition with its code */
   load(): Promise<StageDefinition>;
-  /** only for types that read outside files: a light module (no native package, no schema library) that lists them; `inputs`: names of the input ports */
-  externals?(): Promise<(params: JsonObject, inputs: readonly string[]) => Promise<readonly ExternalFile[]>>;
+  /** only for types that read outside files: a light module (no native package, no schema library) that lists them; `inputs`: names of the input ports; all that ask with the same `pass` may share one look at a folder */
+  externals?(): Promise<(params: JsonObject, inputs: readonly string[], pass?: object) => Promise<readonly ExternalFile[]>>;
 }
 
 /** What the planner knows of a stage type; written by the build from the definitions. */

@@ -14,6 +14,7 @@ import { requestOf } from '../plan-request.js';
 import { commandOf } from '../run-command.js';
 import { memoryPlace } from '../run-request.js';
 import { rendererFor } from '../run-renderer.js';
+import { runTags } from '../run-tags.js';
 
 export async function handle(invocation: Invocation): Promise<number> {
   const began = performance.now();
@@ -31,16 +32,21 @@ async function again(run: RememberedRun, began: number, place: MemoryPlace, invo
   const store = await openStore(place.storeDirectory, { mode: options.cacheMode, ...(options.raw['cacheMode'] === undefined ? { fallback: 'read' } : {}) });
   try {
     if (store.mode !== options.cacheMode) return undefined;
+    const tags = runTags(invocation, store);
     const renderer = await rendererFor(invocation);
     let summary;
     const request = requestOf(invocation, options.set);
     try {
-      const journal = RunJournal.unchanged(run.plan, run.stages, { store, onEvent: (event) => renderer.onEvent(event), software: installedVersions(), command: commandOf(invocation), ...(request === undefined ? {} : { request }), began });
+      const journal = RunJournal.unchanged(run.plan, run.stages, { store, onEvent: (event) => {
+        tags.onEvent(event);
+        renderer.onEvent(event);
+      }, software: installedVersions(), command: commandOf(invocation), ...(request === undefined ? {} : { request }), began });
       journal.throwFailure();
       summary = await journal.finish(false, { outside: new Map() });
     } finally {
       await renderer.close();
     }
+    await tags.kept();
     if (!options.json) io.stdout.write(`${out.bold(countsLine(summary.counts, summary.durationMs))}\n`);
     if (summary.unsaved !== undefined) (await import('../run-outcome.js')).printUnsaved(summary, invocation);
     printResults(run.results, summary, invocation);

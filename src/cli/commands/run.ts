@@ -96,9 +96,8 @@ async function runOnce(invocation: Invocation, point?: PointToRun): Promise<Fini
     if (!options.json) printOutcome(summary, invocation, point === undefined);
     const results = await publishResults(plan, summary, store, paths.results, async () => renderReport(await reportModel(summary, store, io.cwd)));
     printResults(results, summary, invocation);
-    // Modules of the project are not among the conditions of a memory.
-    const memory = checked.diagnostics.length > 0 || checked.own.length > 0 ? undefined : memoryPlace(invocation);
-    if (memory !== undefined) await rememberRun(memory, plan, summary, results);
+    const memory = checked.diagnostics.length > 0 ? undefined : memoryPlace(invocation);
+    if (memory !== undefined) await rememberRun(memory, plan, checked.modules, summary, results);
     await finish(stop.signal);
     if (summary.outcome === 'succeeded') throwIfNotDeterministic(summary, paths.store);
     return { summary, exitCode: summary.outcome === 'cancelled' ? (stop.exitCode() ?? EXIT.interrupted) : summary.outcome === 'failed' ? EXIT.stageFailed : EXIT.ok };

@@ -44,6 +44,11 @@ export async function loadModule(path: string, options: ModuleLoaderOptions): Pr
   return bundled(real, new ModuleMemory(scratchFolder(), options.version), options);
 }
 
+/** What is remembered of a module whose sources are as they were; undefined if it has to be bundled. Writes nothing. Errors: E_MODULE for a path that cannot be one. */
+export async function knownModule(path: string, { root, storeDirectory, version }: { readonly root: string; readonly storeDirectory: string; readonly version: string }): Promise<readonly StageManifest[] | undefined> {
+  return new ModuleMemory(join(storeDirectory, 'modules'), version).find(checkedPath(path, root));
+}
+
 async function bundled(path: string, memory: ModuleMemory, { root, own, workerEntry, env }: ModuleLoaderOptions): Promise<readonly StageManifest[]> {
   const [{ bundleModule }, { askFor }] = await Promise.all([import('./bundle.js'), import('./ask.js')]);
   const bundle = await bundleModule(path, root, own);

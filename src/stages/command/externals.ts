@@ -3,8 +3,8 @@
  * relative names, so a moved project keeps its results; so does whether they can be executed. What is wrong with names in the parameters is said
  * here as well, because this is asked before anything runs.
  */
-import { statSync } from 'node:fs';
-import { isAbsolute, join, resolve } from 'node:path';
+import { statSync, type Stats } from 'node:fs';
+import { isAbsolute, join } from 'node:path';
 import { PipelineError } from '../../core/errors.js';
 import type { JsonObject } from '../../core/json.js';
 import type { ExternalFile } from '../../engine/stage.js';
@@ -18,26 +18,52 @@ const RESERVED = /^PIPELINE_/;
 const NEVER_CODE = ['**/__pycache__/**', '**/.git/**', '**/node_modules/**'];
 const EXECUTABLE = 0o111;
 
-/** How long one look at the folders serves: a matrix of thousands asks for the same globs in a row. What changed meanwhile is noticed after the run. */
+/**
+ * How long one look at the folders serves: a matrix of thousands asks for the same globs in a row. At least this, and ten times what the look took. What changed
+ * meanwhile is noticed after the run.
+ */
 const REMEMBERED_MS = 50;
-const remembered = new Map<string, { readonly at: number; readonly matches: Promise<string[]> }>();
+const MOST_REMEMBERED_MS = 2000;
 
-/** Sorted by the UTF-8 bytes of their names. Errors: E_BAD_NAME, E_UNKNOWN_REFERENCE, E_EXTERNAL_MISSING for a glob that matches nothing. */
-export async function commandExternals(params: JsonObject, inputs: readonly string[]): Promise<readonly ExternalFile[]> {
+interface Look {
+  readonly files: Promise<readonly ExternalFile[]>;
+  until: number;
+}
+const remembered = new Map<string, Look>();
+const passes = new WeakMap<object, Map<string, Look>>();
+
+/**
+ * Sorted by the UTF-8 bytes of their names. With `pass`, every folder is looked at once for all that ask with the same one, and never taken from before.
+ * Errors: E_BAD_NAME, E_UNKNOWN_REFERENCE, E_EXTERNAL_MISSING for a glob that matches nothing.
+ */
+export async function commandExternals(params: JsonObject, inputs: readonly string[], pass?: object): Promise<readonly ExternalFile[]> {
   const command = params as unknown as CommandParameters;
   checkNames(command);
   checkPlaceholders(command, inputs);
+  return joined(command, command.code.length === 0 ? [] : await lookOnce(command, pass));
+}
+
+function lookOnce(command: CommandParameters, pass: object | undefined): Promise<readonly ExternalFile[]> {
   const id = JSON.stringify([command.folder, command.code]);
-  const now = performance.now();
-  const known = remembered.get(id);
-  const matches = known !== undefined && now - known.at < REMEMBERED_MS ? known.matches : matchedByCode(command);
-  if (matches !== known?.matches) remembered.set(id, { at: now, matches });
-  return filesOf(command, await matches);
+  const ofPass = pass === undefined ? undefined : (passes.get(pass) ?? new Map<string, Look>());
+  const known = (ofPass ?? remembered).get(id);
+  if (known !== undefined && (ofPass !== undefined || performance.now() < known.until)) return known.files;
+  const began = performance.now();
+  const files = filesOfCode(command);
+  const look: Look = { files, until: Infinity };
+  const over = (): void => {
+    const now = performance.now();
+    look.until = now + Math.min(MOST_REMEMBERED_MS, Math.max(REMEMBERED_MS, 10 * (now - began)));
+  };
+  void files.then(over, over);
+  remembered.set(id, look);
+  if (ofPass !== undefined && pass !== undefined) passes.set(pass, ofPass.set(id, look));
+  return files;
 }
 
 /** E_INPUT_CHANGED if other files belong to the program now than the key was made from; their contents are the engine's to look at. */
 export async function checkSameFiles(command: CommandParameters, listed: ReadonlyMap<string, string>): Promise<void> {
-  const now = new Set(filesOf(command, await matchedByCode(command)).map(({ name }) => name));
+  const now = new Set(joined(command, await filesOfCode(command)).map(({ name }) => name));
   const other = [...now].find((name) => !listed.has(name)) ?? [...listed.keys()].find((name) => !now.has(name));
   if (other === undefined) return;
   throw new PipelineError('E_INPUT_CHANGED', `"${other.slice(other.indexOf('/') + 1)}" ${now.has(other) ? 'joined' : 'left'} the code of a command while it ran`, {
@@ -46,35 +72,39 @@ export async function checkSameFiles(command: CommandParameters, listed: Readonl
   });
 }
 
-function filesOf(command: CommandParameters, matches: readonly string[]): ExternalFile[] {
-  const paths = new Set([...namedInArgv(command), ...matches]);
-  const files = [...paths].map((path) => ({ name: logicalName(path, command.folder), path: join(command.folder, path) }));
-  return files.sort((a, b) => Buffer.compare(Buffer.from(a.name), Buffer.from(b.name)));
+function joined(command: CommandParameters, ofCode: readonly ExternalFile[]): ExternalFile[] {
+  const files = new Map<string, ExternalFile>();
+  for (const file of [...namedInArgv(command), ...ofCode]) files.set(file.name, file);
+  return [...files.values()].sort((a, b) => Buffer.compare(Buffer.from(a.name), Buffer.from(b.name)));
+}
+
+async function filesOfCode(command: CommandParameters): Promise<readonly ExternalFile[]> {
+  return (await matchedByCode(command)).map((path) => external(path, command.folder, look(join(command.folder, path))));
 }
 
 /** `program/…` can be executed, `file/…` cannot: the bit decides what a command does. Links are followed. */
-function logicalName(path: string, folder: string): string {
-  const stats = statSync(join(folder, path), { throwIfNoEntry: false });
+function external(path: string, folder: string, stats: Stats | undefined): ExternalFile {
   const kind = stats !== undefined && (stats.mode & EXECUTABLE) !== 0 ? 'program' : 'file';
   const segments = path.split('/').filter((segment) => segment !== '.' && segment !== '');
-  return [kind, ...segments.map((segment) => (segment === '..' ? '^' : segment))].join('/');
+  return { name: [kind, ...segments.map((segment) => (segment === '..' ? '^' : segment))].join('/'), path: join(folder, path) };
 }
 
 /** Whole arguments, and what follows `=` in an option. The program itself only where it is named by a path: a bare name is looked up on PATH. */
-function namedInArgv({ argv, folder }: CommandParameters): string[] {
+function namedInArgv({ argv, folder }: CommandParameters): ExternalFile[] {
   return argv.flatMap((argument, i) => {
     if (i === 0 && !argument.includes('/')) return [];
     const text = argument.startsWith('-') ? argument.slice(argument.indexOf('=') + 1) : argument;
     if (text === '' || text === argument && argument.startsWith('-') || isAbsolute(text) || text.includes('\0')) return [];
-    return isFile(resolve(folder, text)) ? [text] : [];
+    const stats = look(join(folder, text));
+    return stats?.isFile() === true ? [external(text, folder, stats)] : [];
   });
 }
 
-function isFile(path: string): boolean {
+function look(path: string): Stats | undefined {
   try {
-    return statSync(path).isFile();
+    return statSync(path, { throwIfNoEntry: false });
   } catch {
-    return false; // whatever it is, it is no file of the project
+    return undefined; // whatever it is, it is no file of the project
   }
 }
 
