@@ -13,6 +13,7 @@ import { ours } from './lib/engines/ours.mjs';
 import { peers } from './lib/engines/peers.mjs';
 
 const { values } = parseArgs({ options: { tasks: { type: 'string', default: '1000' }, bin: { type: 'string' }, only: { type: 'string' }, rounds: { type: 'string', default: '5' }, limit: { type: 'string', default: '240' }, json: { type: 'string' } } });
+const SETTLED_MS = 2500;
 const dag = new Dag(Number(values.tasks));
 const rounds = Number(values.rounds);
 const limitMs = 1000 * Number(values.limit);
@@ -70,6 +71,9 @@ for (const name of chosen) {
 for (let round = 0; round <= rounds; round += 1) {
   for (const each of measured) {
     const { side, folder, env } = each;
+    // A source that was changed a moment ago is looked at more closely by some: nobody who asks "anything new?" has just edited.
+    await new Promise((resolve) => setTimeout(resolve, SETTLED_MS));
+    await run(side.run, { cwd: folder, env });
     const idle = await run(side.run, { cwd: folder, env });
     (side.change ?? changeLeaf)(folder, round + 1);
     const leaf = await run(side.run, { cwd: folder, env });
