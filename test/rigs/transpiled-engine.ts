@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 
 const SOURCE = fileURLToPath(new URL('../../src', import.meta.url));
-const PARTS = ['core', 'engine/canonical.ts', 'engine/json-pointer.ts', 'engine/key.ts', 'engine/artifact-seal.ts', 'engine/external-digests.ts', 'engine/store'];
+const PARTS = ['core', 'engine/canonical.ts', 'engine/json-pointer.ts', 'engine/key.ts', 'engine/artifact-seal.ts', 'engine/external-digests.ts', 'engine/gate.ts', 'engine/store'];
 
 /** Writes the modules below `target` and returns the path of `engine/store/file-store.js` among them. */
 export function transpileStore(target: string): string {
