@@ -23,12 +23,17 @@ const CONTEXT_BEFORE = 40;
 export function formatDiagnostic(error: PipelineError, sourceText?: string, options: FormatOptions = {}): string {
   const paint = options.color === true ? ansi : plain;
   const { span } = error;
-  const place = span === undefined ? '' : `${paint.bold(visible(placeText(span)))}  `;
-  const lines = [`${place}${paint.red(error.code)}  ${visible(error.message)}`];
+  const place = span === undefined ? '' : `${paint.bold(visible(tabless(placeText(span))))}  `;
+  const lines = [`${place}${paint.red(error.code)}  ${visible(tabless(error.message))}`];
   if (span !== undefined && sourceText !== undefined && !isOverrideSpan(span)) lines.push(...excerpt(sourceText, span, paint));
-  for (const [name, value] of Object.entries(error.facts)) lines.push(`  ${paint.dim(`${visible(name)}:`)} ${visible(String(value))}`);
-  if (error.hint !== undefined) lines.push(`  ${paint.green(visible(error.hint))}`);
+  for (const [name, value] of Object.entries(error.facts)) lines.push(`  ${paint.dim(`${visible(name)}:`)} ${shown(String(value))}`);
+  if (error.hint !== undefined) lines.push(`  ${paint.green(visible(tabless(error.hint)))}`);
   return lines.join('\n');
+}
+
+/** In a name that a message quotes, a tab is shown for what it is. */
+function tabless(text: string): string {
+  return text.replaceAll('\t', '\u2409');
 }
 
 function placeText(span: SourceSpan): string {

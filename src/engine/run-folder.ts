@@ -13,11 +13,11 @@ import type { KeyMaterial, StageKey } from './record.js';
 import type { RunRecord } from './run-record.js';
 import { publishFile } from './store/durable.js';
 import { nodeFs } from './store/fs-port.js';
+import { RUN_TEMPORARY } from './store/layout.js';
 
 export const RUN_FILE = 'run.json';
 export const EVENTS_FILE = 'events.ndjson';
 export const MATERIALS_FILE = 'materials.ndjson';
-const TEMPORARY = '.tmp-run.json';
 /** Hundreds of stages may be under way at once, and file handles are few: the log that was written to longest ago is closed, and opened again when needed. */
 const MOST_OPEN_LOGS = 4;
 /** characters of events that wait to be written together */
@@ -113,7 +113,7 @@ export class RunFolder {
 
   /** Whole or not at all, whatever becomes of this process; it is not worth a wait for the disk. */
   begin(record: RunRecord): void {
-    const temporary = join(this.path, TEMPORARY);
+    const temporary = join(this.path, RUN_TEMPORARY);
     writeFileSync(temporary, textOf(record));
     renameSync(temporary, join(this.path, RUN_FILE));
   }
@@ -121,7 +121,7 @@ export class RunFolder {
   /** Durable when it resolves. */
   async finish(record: RunRecord): Promise<void> {
     this.#close();
-    await publishFile(nodeFs, join(this.path, RUN_FILE), Buffer.from(textOf(record)), TEMPORARY);
+    await publishFile(nodeFs, join(this.path, RUN_FILE), Buffer.from(textOf(record)), RUN_TEMPORARY);
   }
 
   #close(): void {

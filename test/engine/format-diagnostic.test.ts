@@ -67,3 +67,7 @@ test('what a terminal would obey is made visible in names, facts and hints', () 
   const error = new PipelineError('E_BAD_NAME', '"\u001b[2Jx\u202E" is no name', { facts: { 'fo\u0007und': '\u009b1m' }, hint: 'a\rb' });
   expect(formatDiagnostic(error)).toBe('E_BAD_NAME  "␛[2Jx�" is no name\n  fo␇und: �1m\n  a␍b');
 });
+
+test('a tab in a name that a message quotes is shown, not sent to the terminal', () => {
+  expect(formatDiagnostic(new PipelineError('E_UNKNOWN_FIELD', '"n\ttype" is not a field', { facts: { found: 'a\tb' } }))).toBe('E_UNKNOWN_FIELD  "n␉type" is not a field\n  found: a    b');
+});

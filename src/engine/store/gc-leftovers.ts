@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { leaseOfClaim } from './claims.js';
 import { removeQuietly, TEMPORARY_PREFIX } from './durable.js';
 import { entriesOf, isMissing, readWhole, type FsPort } from './fs-port.js';
-import { recordPath, type Layout } from './layout.js';
+import { recordPath, RUN_TEMPORARY, type Layout } from './layout.js';
 import { leaseOfTemporary, removeLease, type LeaseState } from './lease.js';
 import type { StageKey } from '../record.js';
 import { addTo, type Removal } from './removal.js';
@@ -73,6 +73,7 @@ async function sweepTemporaries(fs: FsPort, layout: Layout, sweep: Sweep, alive:
     for await (const place of placesOf(fs, layout, shelf)) if (place.kind === 'temporary') paths.push(place.path);
   }
   for (const entry of await entriesOf(fs, layout.root)) if (entry.name.startsWith(TEMPORARY_PREFIX)) paths.push(join(layout.root, entry.name));
+  for (const run of await entriesOf(fs, layout.runs)) paths.push(join(layout.runs, run.name, RUN_TEMPORARY));
   for (const path of paths) {
     try {
       const stats = await fs.lstat(path);

@@ -20,6 +20,9 @@ const CACHEDIR_TAG = 'Signature: 8a477f597d28d172789f06886806bc55\n# The cache o
 
 /** `evicted`: records whose objects gc has removed; they serve history and never a stage */
 export type RecordShelf = 'records' | 'memos' | 'evicted';
+/** A run record being written, in the folder of its run. */
+export const RUN_TEMPORARY = '.tmp-run.json';
+
 export type Shelf = 'objects' | RecordShelf;
 
 export interface Layout {
