@@ -98,9 +98,10 @@ export function runWorkerHost(options: WorkerHostOptions): void {
   async function storeFor(job: StageJob): Promise<FileStore> {
     const { directory, ...openOptions } = job.store;
     const id = JSON.stringify(job.store);
-    if (store?.id !== id) {
+    if (store?.id !== id || store.store.mode !== job.store.mode) {
       await store?.store.close();
-      store = { id, store: await openStore(directory, openOptions) };
+      // A disk that is full takes not even our lease: what this job makes then goes to the scratch folder of the run, and the next one tries again.
+      store = { id, store: await openStore(directory, { ...openOptions, fallback: 'read' }) };
       store.store.onEvent((event) => send({ kind: 'damaged', event }));
     }
     return store.store;
