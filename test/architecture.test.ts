@@ -14,11 +14,13 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   formats: ['core'],
   graph: ['core', 'math'],
   solvers: ['core', 'math', 'graph'],
+  architectures: ['core', 'graph'],
+  downloads: ['core'],
   runtime: ['core'],
   report: ['core', 'math'],
   engine: ['core'],
-  stages: ['core', 'math', 'formats', 'graph', 'solvers', 'report', 'engine'],
-  cli: ['core', 'math', 'formats', 'graph', 'solvers', 'runtime', 'report', 'engine', 'stages'],
+  stages: ['core', 'math', 'formats', 'graph', 'architectures', 'solvers', 'report', 'engine'],
+  cli: ['core', 'math', 'formats', 'graph', 'architectures', 'solvers', 'downloads', 'runtime', 'report', 'engine', 'stages'],
 };
 /** The one file of the engine that stages may import. */
 const STAGE_CONTRACT = 'engine/stage.ts';
@@ -28,6 +30,10 @@ const HOME: Readonly<Record<string, readonly string[]>> = {
   '@tensorflow/tfjs-node-gpu': ['runtime'],
   '@tensorflow/tfjs-node': ['runtime'],
   '@tensorflow/tfjs': ['runtime'],
+  '@tensorflow/tfjs-core': ['runtime'],
+  '@tensorflow/tfjs-backend-cpu': ['runtime'],
+  '@tensorflow/tfjs-backend-wasm': ['runtime'],
+  '@huggingface/tokenizers': ['formats'],
   h5wasm: ['formats'],
   sharp: ['formats'],
   listr2: ['cli'],

@@ -40,6 +40,9 @@ export const ERROR_CODES = {
   // data files that are not what they should be
   E_FORMAT: 1,
   E_DATA: 1,
+  // weights of a model
+  E_UNSAFE_PICKLE: 1,
+  E_WEIGHTS: 1,
   // tensor graphs
   E_GRAPH: 1,
   E_NOT_DIFFERENTIABLE: 1,
@@ -66,6 +69,8 @@ export const ERROR_CODES = {
   // the machine
   E_ENVIRONMENT: 6,
   E_SERVICE_MISSING: 6,
+  E_DEVICE: 6,
+  E_DOWNLOAD: 6,
   E_REMOTE: 6,
   // repeating a run
   E_NOT_REPEATABLE: 3,

@@ -2,6 +2,7 @@
  * What a stage that declares `needs: ['tensor']` is handed: something that runs ONNX models. Implemented in `runtime/` (onnxruntime now,
  * tfjs later); stages, solvers and graphs know only this interface.
  */
+import type { DownloadService } from './download-service.js';
 import type { Tensor, Shape, DType } from './tensor.js';
 
 export interface TensorPort {
@@ -34,4 +35,5 @@ export interface TensorService {
 
 export interface Services {
   readonly tensor: TensorService;
+  readonly downloads: DownloadService;
 }

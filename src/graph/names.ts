@@ -45,13 +45,18 @@ export function requireValue(graph: Graph, name: string): Value {
 const SUGGESTIONS = 3;
 
 function unknownName(what: string, name: string, candidates: readonly string[]): PipelineError {
-  const ranked = [...new Set(candidates)].map((candidate) => ({ candidate, distance: editDistance(name, candidate) }));
-  ranked.sort((a, b) => a.distance - b.distance || (a.candidate < b.candidate ? -1 : 1));
-  const nearest = ranked.slice(0, SUGGESTIONS).map(({ candidate }) => `'${candidate}'`).join(', ');
+  const suggestions = nearest(name, candidates);
   return new PipelineError('E_GRAPH', `'${name}' is not a ${what} of the model`, {
-    facts: { expected: nearest === '' ? `a ${what}; the model has none` : `one of ${candidates.length}, nearest ${nearest}`, found: name },
+    facts: { expected: suggestions === '' ? `a ${what}; the model has none` : `one of ${candidates.length}, nearest ${suggestions}`, found: name },
     hint: `Use the name of a ${what} that the model has.`,
   });
+}
+
+/** The candidates nearest to a mistyped name, quoted, for a message. */
+export function nearest(name: string, candidates: Iterable<string>): string {
+  const ranked = [...new Set(candidates)].map((candidate) => ({ candidate, distance: editDistance(name, candidate) }));
+  ranked.sort((a, b) => a.distance - b.distance || (a.candidate < b.candidate ? -1 : 1));
+  return ranked.slice(0, SUGGESTIONS).map(({ candidate }) => `'${candidate}'`).join(', ');
 }
 
 /** Levenshtein distance, one row at a time. */

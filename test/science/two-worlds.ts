@@ -48,9 +48,9 @@ export interface Choices {
 
 export class TwoWorlds {
   #runs = 0;
-  private constructor(readonly folder: string, readonly services: Services, readonly trees: { readonly clean: ArtifactReader; readonly garbage: ArtifactReader }, readonly heldOut: Int32Array) {}
+  private constructor(readonly folder: string, readonly services: Partial<Services>, readonly trees: { readonly clean: ArtifactReader; readonly garbage: ArtifactReader }, readonly heldOut: Int32Array) {}
 
-  static async create(folder: string, services: Services): Promise<TwoWorlds> {
+  static async create(folder: string, services: Partial<Services>): Promise<TwoWorlds> {
     const simulated = await runStage(simulate as unknown as StageDefinition, EXPERIMENT, join(folder, 'simulated'), join(folder, 'memo'), services);
     const clean = simulated.reader('nsd');
     const chosen = await runStage(source as unknown as StageDefinition, {}, join(folder, 'chosen'), join(folder, 'memo'), services, undefined, { simulated: clean });

@@ -3,6 +3,7 @@
  * `layerGraph`, so that the three can never disagree about size, scale, mean or standard deviation.
  */
 import { readFileSync } from 'node:fs';
+import type { LayerLayout } from '../../architectures/architecture.js';
 import { PipelineError } from '../../core/errors.js';
 import type { ArtifactReader, ArtifactWriter } from '../../engine/stage.js';
 import { GraphBuilder } from '../../graph/builder.js';
@@ -10,6 +11,7 @@ import { cut } from '../../graph/cut.js';
 import { decodeModel } from '../../graph/decode.js';
 import type { Graph } from '../../graph/ir.js';
 import { div, sub } from '../../graph/layers.js';
+import { channelMap } from './channel-map.js';
 
 export interface Preprocessing {
   /** side of the square input, pixels; images are resized to it (bilinear, antialiased) after the crop */
@@ -26,8 +28,16 @@ export interface BackboneFile {
   /** name of the image input of the model: float32 [batch, colour, height, width] */
   readonly input: string;
   readonly preprocessing: Preprocessing;
-  /** layers worth extracting, in order: channels, height, width */
-  readonly layers: readonly { readonly name: string; readonly shape: readonly [number, number, number] }[];
+  /** layers worth extracting, in order */
+  readonly layers: readonly BackboneLayer[];
+}
+
+export interface BackboneLayer {
+  readonly name: string;
+  /** channels, height, width, as consumers see it */
+  readonly shape: readonly [number, number, number];
+  /** how the model computes it; `map` where it is absent */
+  readonly layout?: LayerLayout;
 }
 
 export interface Backbone extends BackboneFile {
@@ -72,13 +82,15 @@ export function layerGraph(backbone: Backbone, batch: number, layers: readonly s
   const outputs = builder.inline(head, { [backbone.input]: normalised });
   for (const layer of layers) {
     const value = outputs[layer];
-    if (value === undefined || value.shape.length !== 4 || value.shape[0] !== batch) {
+    const layout = backbone.layers.find((known) => known.name === layer)?.layout;
+    const map = value?.shape[0] === batch ? channelMap(builder, value, layout) : undefined;
+    if (map === undefined) {
       throw new PipelineError('E_GRAPH', `layer "${layer}" of "${backbone.name}" is not a stack of channel maps`, {
-        facts: { expected: `[${batch}, channels, height, width]`, found: value === undefined ? 'nothing' : `[${value.shape.join(', ')}]` },
+        facts: { expected: `[${batch}, channels, height, width], [${batch}, tokens, channels] or [${batch}, channels]`, found: value === undefined ? 'nothing' : `[${value.shape.join(', ')}]` },
         hint: `Choose among the layers ${backbone.layers.map((known) => known.name).join(', ')}.`,
       });
     }
-    builder.output(layerOutput(layer), value);
+    builder.output(layerOutput(layer), map);
   }
   return builder.build();
 }

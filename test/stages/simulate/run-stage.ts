@@ -20,7 +20,7 @@ export interface StageRun {
  * @param memoFolder shared by runs that should see each other's memo entries
  * @param inputs artifacts by port
  */
-export async function runStage(definition: StageDefinition, given: object, folder: string, memoFolder: string, services: Services, signal = new AbortController().signal, inputs: Readonly<Record<string, ArtifactReader>> = {}): Promise<StageRun> {
+export async function runStage(definition: StageDefinition, given: object, folder: string, memoFolder: string, services: Partial<Services>, signal = new AbortController().signal, inputs: Readonly<Record<string, ArtifactReader>> = {}): Promise<StageRun> {
   const defaults: Record<string, unknown> = {};
   for (const [name, schema] of Object.entries(definition.params.properties)) if ('default' in schema) defaults[name] = schema['default'];
   const adopted = new Map<string, string>();
