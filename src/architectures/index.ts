@@ -3,9 +3,14 @@
  */
 import { PipelineError } from '../core/errors.js';
 import { nearest } from '../graph/names.js';
+import { alexnet } from './alexnet.js';
 import type { Architecture } from './architecture.js';
+import { CLIP_RESNETS } from './clip-resnet.js';
+import { convnextTiny } from './convnext.js';
+import { RESNETS } from './resnet.js';
+import { VGGS } from './vgg.js';
 
-export const ARCHITECTURES: readonly Architecture[] = [];
+export const ARCHITECTURES: readonly Architecture[] = [alexnet, ...VGGS, ...RESNETS, convnextTiny, ...CLIP_RESNETS];
 
 /** Errors: E_WEIGHTS naming the nearest ids. */
 export function architectureOf(id: string): Architecture {
