@@ -131,3 +131,20 @@ describe('one thread and two', () => {
     }
   });
 });
+
+describe('a device', () => {
+  it('is in the identity', () => {
+    expect(createOnnxRuntimeService({ threads: 1, device: 'webgpu' }).identity()).toBe('onnxruntime-webgpu');
+  });
+
+  it.each(['webgpu', 'cuda'] as const)('that is missing is an error, never a run on the CPU: %s', async (device) => {
+    const other = createOnnxRuntimeService({ threads: 1, device });
+    const b = new GraphBuilder();
+    b.output('y', L.relu(b, b.input('x', 'float32', [2])));
+    const compiled = await other.compile(encodeModel(b.build())).catch((error: unknown) => error);
+    // a machine that has the device computes with it
+    if (compiled instanceof PipelineError) expect(compiled).toMatchObject({ code: 'E_DEVICE', hint: expect.stringContaining('--device cpu') as string });
+    else expect(compiled).toMatchObject({ inputs: [{ name: 'x' }] });
+    await other.dispose();
+  });
+});
