@@ -4,8 +4,11 @@
 import { PipelineError } from '../core/errors.js';
 import { nearest } from '../graph/names.js';
 import type { Architecture } from './architecture.js';
+import { CLIP_TEXT_TOWERS, CLIP_TRANSFORMERS } from './clip-transformer.js';
+import { DINOV2 } from './dinov2.js';
+import { VISION_TRANSFORMERS } from './vit.js';
 
-export const ARCHITECTURES: readonly Architecture[] = [];
+export const ARCHITECTURES: readonly Architecture[] = [...VISION_TRANSFORMERS, ...DINOV2, ...CLIP_TRANSFORMERS, ...CLIP_TEXT_TOWERS];
 
 /** Errors: E_WEIGHTS naming the nearest ids. */
 export function architectureOf(id: string): Architecture {
