@@ -57,6 +57,8 @@ export interface Dialect {
   matches(names: ReadonlySet<string>): boolean;
   /** weights under the original names, made from the checkpoint's; may split or join tensors */
   translate(weights: Weights): Weights;
+  /** what differs in the preparation of images for weights of this dialect, which were trained elsewhere */
+  readonly preprocessing?: Partial<ImagePreprocessing>;
 }
 
 interface Common {
