@@ -7,10 +7,11 @@ import type { GraphBuilder } from '../builder.js';
 import type { AttributeValue, Value } from '../ir.js';
 import { isOpType } from '../ops/op-types.js';
 import type { OpType } from '../ops/op-types.js';
+import { CompoundCall, COMPOUNDS } from './compound.js';
 import type { RawNode } from './read-model.js';
 
 export const OLDEST_OPSET = 11;
-export const NEWEST_OPSET = 21;
+export const NEWEST_OPSET = 28;
 
 type Inputs = readonly (Value | undefined)[];
 
@@ -22,6 +23,8 @@ export function emitUpgraded(b: GraphBuilder, node: RawNode, inputs: Inputs, ops
     b.node({ op, outputs: names, attributes, ...(node.name === '' ? {} : { name: node.name }) }, given);
   const { attributes } = node;
   const first = inputs[0] as Value;
+  const compound = node.domain === '' || node.domain === 'ai.onnx' ? COMPOUNDS.get(node.op) : undefined;
+  if (compound !== undefined) return compound(new CompoundCall(b, node, inputs, opset));
 
   switch (node.op) {
     case 'ReduceSum':
@@ -43,8 +46,6 @@ export function emitUpgraded(b: GraphBuilder, node: RawNode, inputs: Inputs, ops
     case 'Max':
     case 'Min':
       return chain(b, node.op === 'Sum' ? 'Add' : node.op, inputs as readonly Value[], emit);
-    case 'HardSwish':
-      return emit('Mul', [first, b.op('HardSigmoid', [first], { alpha: 1 / 6, beta: 0.5 })], {});
     case 'GlobalMaxPool':
       return emit('ReduceMax', [first, b.ints(first.shape.slice(2).map((_, axis) => axis + 2))], { keepdims: 1 });
     default:
