@@ -8,12 +8,12 @@ import { STAGE_MODULES } from '../stages/index.js';
 
 runWorkerHost({
   modules: STAGE_MODULES,
-  services: async (names, threads) => {
+  services: async (names, threads, identities) => {
     const services: Record<string, unknown> = {};
     for (const name of names) {
       if (name !== 'tensor') throw new PipelineError('E_SERVICE_MISSING', `service "${name}" does not exist`, { facts: { expected: 'tensor', found: name }, hint: 'correct `needs` of the stage type' });
-      const { createOnnxRuntimeService } = await import('../runtime/onnxruntime-service.js');
-      services[name] = createOnnxRuntimeService({ threads });
+      const { createTensorService } = await import('../runtime/create-service.js');
+      services[name] = await createTensorService(identities[name] ?? '', threads);
     }
     return services;
   },

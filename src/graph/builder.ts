@@ -22,6 +22,12 @@ export class GraphBuilder implements Emitter {
   readonly #values = new Map<string, Value>();
   readonly #shared = new Map<string, Value>();
   #counter = 0;
+  readonly #reserved: ReadonlySet<string>;
+
+  /** @param reserved names that are not given to anything unnamed, because they will be asked for later */
+  constructor(reserved: Iterable<string> = []) {
+    this.#reserved = new Set(reserved);
+  }
 
   /** A builder that starts as a copy of a graph, without its outputs. */
   static from(graph: Graph): GraphBuilder {
@@ -172,7 +178,7 @@ export class GraphBuilder implements Emitter {
     do {
       this.#counter += 1;
       name = `${base}_${this.#counter}`;
-    } while (this.#values.has(name));
+    } while (this.#values.has(name) || this.#reserved.has(name));
     return name;
   }
 
