@@ -32,7 +32,7 @@ export function decodeModel(bytes: Uint8Array, options: DecodeOptions = {}): Gra
   if (model.opset < OLDEST_OPSET || model.opset > NEWEST_OPSET) {
     throw new PipelineError('E_GRAPH', `'${label}' is written for an operator set that we do not read`, { facts: { expected: `opset ${OLDEST_OPSET} to ${NEWEST_OPSET}`, found: `opset ${model.opset}` }, hint: 'Export the model with opset_version=17.' });
   }
-  const b = new GraphBuilder();
+  const b = new GraphBuilder([...model.initializers.keys(), ...model.nodes.flatMap((node) => node.outputs)]);
   const values = new Map<string, Value>();
   const constants = new Map<string, Tensor>(model.initializers);
   for (const port of model.inputs) values.set(port.name, b.input(port.name, port.dtype, bindShape(port, options.bind ?? {}, label)));
@@ -43,7 +43,8 @@ export function decodeModel(bytes: Uint8Array, options: DecodeOptions = {}): Gra
     if (known !== undefined) return known;
     const constant = constants.get(name);
     if (constant === undefined) return undefined;
-    const value = b.constant(constant, name);
+    // the name of an output is kept for the node that hands the constant out
+    const value = b.constant(constant, model.outputs.includes(name) ? undefined : name);
     values.set(name, value);
     return value;
   };

@@ -64,11 +64,11 @@ function flatTuples(node: NodePlan, batch: number): { rows: (indices: T) => T; r
 
 type Scatter = (data: T, places: T, updates: T) => T;
 
-/** data [P, R], places [M], updates [M, R]. */
+/** data [P, R], places [M], updates [M, R]. TensorFlow.js's backend in JavaScript writes updates into the data it was given, hence the copy. */
 function scatter(node: NodePlan): Scatter {
   const { tf } = node;
   const reduction = node.text('reduction', 'none');
-  if (reduction === 'none') return (data, places, updates) => withoutBool(tf, data, updates, (d, u) => tf.tensorScatterUpdate(d, tf.reshape(places, [-1, 1]), u));
+  if (reduction === 'none') return (data, places, updates) => withoutBool(tf, data, updates, (d, u) => tf.tensorScatterUpdate(tf.tile(d, [1, 1]), tf.reshape(places, [-1, 1]), u));
   if (reduction === 'add') return (data, places, updates) => tf.add(data, tf.scatterND(tf.reshape(places, [-1, 1]), updates, data.shape as never));
   const combine = { mul: (x: number, y: number) => x * y, max: Math.max, min: Math.min }[reduction];
   if (combine === undefined) return node.refuse('its reduction', 'none, add, mul, max or min', reduction);
