@@ -48,6 +48,8 @@ function prepareEnvironment(device: TensorflowDevice, threads: number): void {
   env['TF_CPP_MIN_LOG_LEVEL'] ??= '2';
   // the package with CUDA takes a GPU that it sees
   if (device === 'cpu') env['CUDA_VISIBLE_DEVICES'] = '-1';
+  // the same bytes in every run, or an error from an operator that has no such kernel
+  else env['TF_DETERMINISTIC_OPS'] ??= '1';
 }
 
 function checkDevice(tf: Tf, device: TensorflowDevice, name: string): void {

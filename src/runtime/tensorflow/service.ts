@@ -28,6 +28,8 @@ export function createTensorflowService({ decode, device = 'cpu', threads = 1, l
   return {
     identity: () => (loaded === undefined || loaded.backend === 'tensorflow' ? `tensorflow-${device}` : `tensorflow-js-${loaded.backend}`),
 
+    poolIndices: true,
+
     async compile(model: Uint8Array, options: CompileOptions = {}): Promise<TensorProgram> {
       const label = options.label ?? 'model';
       loading ??= loadTensorflow(device, threads);

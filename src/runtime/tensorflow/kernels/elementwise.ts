@@ -42,7 +42,8 @@ export const elementwiseKernels = {
   Abs: unary((tf, x) => tf.abs(x)),
   Neg: unary((tf, x) => tf.neg(x)),
   Reciprocal: unary((tf, x) => tf.reciprocal(x)),
-  Sign: unary((tf, x) => tf.sign(x)),
+  // the backend in JavaScript says 0 for NaN
+  Sign: unary((tf, x) => (x.dtype === 'int32' ? tf.sign(x) : tf.where(tf.isNaN(x), x, tf.sign(x)))),
   Sin: unary((tf, x) => tf.sin(x)),
   Cos: unary((tf, x) => tf.cos(x)),
   Tan: unary((tf, x) => tf.tan(x)),

@@ -43,11 +43,10 @@ function alongAxis(compute: (tf: Tf, x: T, axis: number) => T): Kernel {
   };
 }
 
-/** x minus its largest element; where that is infinite, x minus nothing. */
-function shifted(tf: Tf, x: T, axes: number | number[]): { top: T; rest: T } {
+/** The largest element, 0 where that is infinite: what may be taken from x before powers are summed. */
+function finiteTop(tf: Tf, x: T, axes: number[]): T {
   const largest = tf.max(x, axes, true);
-  const top = tf.where(tf.isInf(largest), tf.zerosLike(largest), largest);
-  return { top, rest: tf.sub(x, top) };
+  return tf.where(tf.isInf(largest), tf.zerosLike(largest), largest);
 }
 
 function extremePosition(compute: (tf: Tf, x: T, axis: number) => T): Kernel {
@@ -72,17 +71,17 @@ export const reductionKernels = {
   ReduceL2: reduction((tf, x, axes) => tf.sqrt(tf.sum(tf.square(x), axes, true))),
   ReduceSumSquare: reduction((tf, x, axes) => tf.sum(tf.square(x), axes, true), true),
   ReduceLogSumExp: reduction((tf, x, axes) => {
-    const { top, rest } = shifted(tf, x, axes);
-    return tf.add(tf.log(tf.sum(tf.exp(rest), axes, true)), top);
+    const top = finiteTop(tf, x, axes);
+    return tf.add(tf.log(tf.sum(tf.exp(tf.sub(x, top)), axes, true)), top);
   }),
 
   Softmax: alongAxis((tf, x, axis) => {
     if (axis === x.shape.length - 1) return tf.softmax(x, axis);
-    const powers = tf.exp(shifted(tf, x, axis).rest);
+    const powers = tf.exp(tf.sub(x, tf.max(x, axis, true)));
     return tf.div(powers, tf.sum(powers, axis, true));
   }),
   LogSoftmax: alongAxis((tf, x, axis) => {
-    const { rest } = shifted(tf, x, axis);
+    const rest = tf.sub(x, tf.max(x, axis, true));
     return tf.sub(rest, tf.log(tf.sum(tf.exp(rest), axis, true)));
   }),
 
