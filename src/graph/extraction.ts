@@ -40,8 +40,8 @@ export function worthExtracting(graph: Graph, layouts: ReadonlyMap<string, Layou
     const why = ((): Worth | undefined => {
       if (ACTIVATIONS.has(node.op)) return 'activation';
       if (node.op === 'Mul' && selfGated(node, makers, reached, readers)) return 'activation';
-      if (POOLS.has(node.op) || (node.op === 'ReduceMean' && layout !== 'tokens')) return 'pooled';
-      if (node.op === 'Add' && dynamic.length === 2 && dynamic.every((input) => layouts.has(input) && graph.values.get(input)?.shape.join() === graph.values.get(name)?.shape.join())) return 'sum';
+      if (POOLS.has(node.op) || (node.op === 'ReduceMean' && meanOverSpace(graph, layouts, node.inputs[0] ?? '', name))) return 'pooled';
+      if (node.op === 'Add' && dynamic.length === 2 && dynamic.some((input) => layouts.has(input)) && dynamic.every((input) => graph.values.get(input)?.shape.join() === graph.values.get(name)?.shape.join())) return 'sum';
       if ((node.op === 'Gemm' || node.op === 'MatMul') && layout === 'vector') return 'projection';
       return blocks.has(name) || graph.outputs.some((output) => output.name === name) ? 'block' : undefined;
     })();
@@ -78,6 +78,16 @@ function beforeLarger(graph: Graph, layouts: ReadonlyMap<string, Layout>): Set<s
 function pixels(shape: readonly number[], layout: Layout | undefined): number {
   const spatial = layout === 'tokens' || layout === 'channels-last' ? shape.slice(1, -1) : shape.slice(2);
   return spatial.reduce((product, extent) => product * extent, 1);
+}
+
+/** A mean that leaves the channels; those inside a spelled-out LayerNormalization go over them. */
+function meanOverSpace(graph: Graph, layouts: ReadonlyMap<string, Layout>, from: string, to: string): boolean {
+  const channels = (name: string): number | undefined => {
+    const shape = graph.values.get(name)?.shape ?? [];
+    const layout = layouts.get(name);
+    return layout === undefined ? undefined : layout === 'map' || layout === 'vector' ? shape[1] : shape.at(-1);
+  };
+  return channels(from) === channels(to) && pixels(graph.values.get(to)?.shape ?? [], layouts.get(to)) === 1;
 }
 
 /** x · f(x), f element by element, perhaps with the factor inside: 0.5 · x · (1 + erf(x)). */
