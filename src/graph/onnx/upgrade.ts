@@ -10,6 +10,7 @@ import type { Attributes } from '../emitter.js';
 import type { Value } from '../ir.js';
 import { isOpType } from '../ops/op-types.js';
 import type { OpType } from '../ops/op-types.js';
+import { CompoundCall, COMPOUNDS } from './compound.js';
 import type { RawNode } from './read-model.js';
 import { DATA_TYPE, heldAs } from './schema.js';
 
@@ -62,9 +63,6 @@ const cast: Upgrade = ({ first, attributes, inputs, node, emit }) => {
   return emit('Cast', [first], { to: dtype === undefined ? code : DATA_TYPE[dtype] });
 };
 
-/** Where sizes are given, older files leave the region and the scales as tensors without elements. */
-const resize: Upgrade = ({ inputs, attributes, emit }) => emit('Resize', inputs.map((value, i) => (i > 0 && value?.shape.join() === '0' ? undefined : value)), attributes);
-
 const upsample: Upgrade = ({ inputs, attributes, emit }) =>
   emit('Resize', [inputs[0], undefined, inputs[1]], { mode: attributes['mode'] ?? 'nearest', coordinate_transformation_mode: 'asymmetric', nearest_mode: 'floor' });
 
@@ -78,9 +76,7 @@ const UPGRADES: ReadonlyMap<string, Upgrade> = new Map<string, Upgrade>([
   ['Min', chain('Min')],
   ['Cast', cast],
   ['CastLike', cast],
-  ['Resize', resize],
   ['Upsample', upsample],
-  ['HardSwish', ({ b, first, emit }) => emit('Mul', [first, b.op('HardSigmoid', [first], { alpha: 1 / 6, beta: 0.5 })], {})],
   ['GlobalMaxPool', ({ b, first, emit }) => emit('ReduceMax', [first, b.ints(first.shape.slice(2).map((_, axis) => axis + 2))], { keepdims: 1 })],
 ]);
 
@@ -90,6 +86,8 @@ export function emitUpgraded(b: GraphBuilder, node: RawNode, inputs: Inputs): Va
   while (outputs.at(-1) === '') outputs.pop();
   const emit = (op: string, given: Inputs, attributes: Attributes): Value[] => b.node({ op, outputs, attributes, ...(node.name === '' ? {} : { name: node.name }) }, given);
   if (!isReadable(node)) throw unknownOperator(node);
+  const compound = COMPOUNDS.get(node.op);
+  if (compound !== undefined) return compound(new CompoundCall(b, node, inputs, node.opset));
   const upgrade = UPGRADES.get(node.op);
   if (upgrade === undefined) return emit(node.op, inputs, node.attributes);
   const [first] = inputs;
@@ -99,12 +97,12 @@ export function emitUpgraded(b: GraphBuilder, node: RawNode, inputs: Inputs): Va
 
 /** Whether nodes of this kind can be imported, as far as their operator decides. */
 export function isReadable(node: Pick<RawNode, 'op' | 'domain'>): boolean {
-  return node.domain === '' && (UPGRADES.has(node.op) || isOpType(node.op));
+  return node.domain === '' && (COMPOUNDS.has(node.op) || UPGRADES.has(node.op) || isOpType(node.op));
 }
 
 /** Whether its attributes are checked against the operator table as they stand. */
 export function isPlain(op: string): op is OpType {
-  return isOpType(op) && !UPGRADES.has(op);
+  return isOpType(op) && !UPGRADES.has(op) && !COMPOUNDS.has(op);
 }
 
 /** How a message calls a node. */
