@@ -78,7 +78,7 @@ function layersOf(model: Inspection): BackboneFile['layers'] {
   return model.layers.flatMap(({ name, value, shape, layout, extract }): BackboneLayer[] => {
     if (layout === undefined || extract === undefined) return [];
     const map = mapShape(layout, shape);
-    return map === undefined ? [] : [{ name, value, shape: map, layout }];
+    return map === undefined ? [] : [{ name, ...(value === name ? {} : { value }), shape: map, layout }];
   });
 }
 
