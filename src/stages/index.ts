@@ -24,7 +24,10 @@ export const STAGE_MODULES: Readonly<Record<string, StageModule>> = {
     ...module(() => import('./backbone-builtin/stage.js')),
     externals: async () => (await import('./backbone-builtin/externals.js')).checkpointExternals,
   },
-  'backbone.onnx': module(() => import('./backbone-onnx/stage.js')),
+  'backbone.onnx': {
+    ...module(() => import('./backbone-onnx/stage.js')),
+    externals: async () => (await import('./backbone-onnx/externals.js')).onnxExternals,
+  },
   'features.extract': module(() => import('./features-extract/stage.js')),
   'features.gabor': module(() => import('./features-gabor/stage.js')),
   'readout.ridge': module(() => import('./readout-ridge/stage.js')),
