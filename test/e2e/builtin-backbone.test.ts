@@ -62,7 +62,7 @@ describe('a built-in backbone', () => {
     const sha256 = createHash('sha256').update(readFileSync(served)).digest('hex');
     const yaml = (digest: string, size: number): string => {
       const path = join(folder, `download-${size}.yaml`);
-      writeFileSync(path, `name: download\nstages:\n  backbone:\n    type: backbone.builtin\n    params: { architecture: resnet18, size: ${size}, download: { url: "${pathToFileURL(served).href}", sha256: ${digest} } }\n`);
+      writeFileSync(path, `name: download\nstages:\n  backbone:\n    type: backbone.builtin\n    params: { architecture: resnet18, size: ${size}, download: { url: "${pathToFileURL(served).href}", sha256: "${digest}" } }\n`);
       return path;
     };
     const first = pipeline(yaml(sha256, 64));
@@ -71,7 +71,7 @@ describe('a built-in backbone', () => {
     expect(pipeline(yaml(sha256, 96)).text).toMatch(/backbone +ran/);
     copyFileSync(weights, served);
     const wrong = pipeline(yaml('0'.repeat(64), 32));
-    expect(wrong.code).toBe(3);
+    expect(wrong.code).toBe(1);
     expect(wrong.text).toContain('E_DOWNLOAD');
   }, 60_000);
 
