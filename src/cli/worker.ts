@@ -10,9 +10,9 @@ import { STAGE_MODULES } from '../stages/index.js';
 
 runWorkerHost({
   modules: STAGE_MODULES,
-  services: async (names, threads, store) => {
+  services: async (names, threads, { store, services: identities }) => {
     const makers: Readonly<Record<string, () => Promise<unknown>>> = {
-      tensor: async () => (await import('../runtime/onnxruntime-service.js')).createOnnxRuntimeService({ threads }),
+      tensor: async () => (await import('../runtime/create-service.js')).createTensorService(identities['tensor'] ?? '', threads, async () => (await import('./model-reader.js')).MODEL_READER),
       downloads: async () => {
         const kept = join(store.directory, DOWNLOADS);
         const { createDownloadService } = await import('../downloads/service.js');

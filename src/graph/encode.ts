@@ -1,5 +1,5 @@
 /**
- * Writes a Graph as an ONNX ModelProto (IR version 8, opset 18). The bytes depend on the graph only: fields in the order of their numbers,
+ * Writes a Graph as an ONNX ModelProto (IR version 8, opset 18; with a Gelu IR version 9, opset 20). The bytes depend on the graph only: fields in the order of their numbers,
  * attributes sorted by name, initializers in the graph's order, no times and no paths.
  */
 import type { Tensor } from '../core/tensor.js';
@@ -9,8 +9,9 @@ import { WireWriter } from './onnx/wire.js';
 import { isOpType } from './ops/op-types.js';
 import { OPERATORS } from './ops/table.js';
 
-const IR_VERSION = 8;
 export const OPSET_VERSION = 18;
+/** Operators of our table that came later: only a graph that holds one is written for a newer operator set. */
+const NEWER: Readonly<Partial<Record<string, number>>> = { Gelu: 20 };
 const PRODUCER = 'pipeline-encoding';
 
 export interface EncodeOptions {
@@ -30,8 +31,9 @@ export function encodeModel(graph: Graph, options: EncodeOptions = {}): Uint8Arr
   for (const [name, constant] of graph.initializers) body.message(GRAPH.initializer, encodeTensor(constant, name));
   for (const input of graph.inputs) body.message(GRAPH.input, encodeValue(input, options.batch));
   for (const output of graph.outputs) body.message(GRAPH.output, encodeValue(output, options.batch));
-  const opset = new WireWriter().string(OPSET.domain, '').integer(OPSET.version, OPSET_VERSION);
-  return new WireWriter().integer(MODEL.irVersion, IR_VERSION).string(MODEL.producerName, PRODUCER).message(MODEL.graph, body).message(MODEL.opsetImport, opset).finish();
+  const version = graph.nodes.reduce((newest, node) => Math.max(newest, NEWER[node.op] ?? 0), OPSET_VERSION);
+  const opset = new WireWriter().string(OPSET.domain, '').integer(OPSET.version, version);
+  return new WireWriter().integer(MODEL.irVersion, version > OPSET_VERSION ? 9 : 8).string(MODEL.producerName, PRODUCER).message(MODEL.graph, body).message(MODEL.opsetImport, opset).finish();
 }
 
 function encodeNode(node: Node, named: boolean): WireWriter {

@@ -8,6 +8,7 @@
  */
 import { PipelineError } from '../core/errors.js';
 import { sizeOf } from '../core/tensor.js';
+import { matchActivations } from './activations.js';
 import { GraphBuilder } from './builder.js';
 import { prune } from './cut.js';
 import type { Graph, Node, Value } from './ir.js';
@@ -29,6 +30,8 @@ export interface GradientSpec {
    * equal neighbours (noise), faster, and too large by the number of ties on constant regions.
    */
   readonly poolTies?: PoolTies;
+  /** Whether a max pool whose windows overlap may be asked for the positions of its maxima (default). Without, windows are compared offset by offset: as exact, slower on a CPU, for providers that have no positions. */
+  readonly poolIndices?: boolean;
 }
 
 export function gradientName(name: string): string {
@@ -49,7 +52,9 @@ export function differentiate(graph: Graph, spec: GradientSpec): Graph {
   };
   adjoints.set(of.name, seedOf(b, of, spec.seed));
 
-  const skipped = reluBeforePool(graph, new Set([of.name, ...spec.wrt]));
+  const kept = new Set([of.name, ...spec.wrt]);
+  const skipped = reluBeforePool(graph, kept);
+  const activations = matchActivations(graph, kept);
   for (let i = graph.nodes.length - 1; i >= 0; i -= 1) {
     const node = graph.nodes[i] as Node;
     if (!node.outputs.some((name) => adjoints.has(name)) || !node.inputs.some((name) => reached.has(name))) continue;
@@ -64,7 +69,12 @@ export function differentiate(graph: Graph, spec: GradientSpec): Graph {
       accumulate(node.inputs[0] as string, adjoints.get(node.outputs[0] as string) as Value);
       continue;
     }
-    for (const [name, gradient] of nodeGradients(b, graph, node, adjoints, reached, spec.poolTies ?? 'first')) accumulate(name, gradient);
+    const activation = activations.get(node);
+    if (activation !== undefined && reached.has(activation.x)) {
+      accumulate(activation.x, activation.gradient(b, adjoints.get(node.outputs[0] as string) as Value));
+      continue;
+    }
+    for (const [name, gradient] of nodeGradients(b, graph, node, adjoints, reached, spec)) accumulate(name, gradient);
   }
 
   const gradients = targets.map((target) => {
@@ -97,7 +107,7 @@ function seedOf(b: GraphBuilder, of: Value, seed: string | undefined): Value {
   return of.shape.length === 0 ? one : reshape(b, one, of.shape);
 }
 
-function nodeGradients(b: GraphBuilder, graph: Graph, node: Node, adjoints: ReadonlyMap<string, Value>, reached: ReadonlySet<string>, poolTies: PoolTies): [string, Value][] {
+function nodeGradients(b: GraphBuilder, graph: Graph, node: Node, adjoints: ReadonlyMap<string, Value>, reached: ReadonlySet<string>, { poolTies = 'first', poolIndices = true }: GradientSpec): [string, Value][] {
   const label = node.name ?? node.outputs[0] ?? node.op;
   const rule = isOpType(node.op) ? OPERATORS[node.op].gradient : 'non-differentiable';
   if (rule === 'non-differentiable') {
@@ -114,6 +124,7 @@ function nodeGradients(b: GraphBuilder, graph: Graph, node: Node, adjoints: Read
     outputCount: outputs.length,
     emit: b,
     poolTies,
+    poolIndices,
     gradients: outputs.map((value) => adjoints.get(value.name)),
     constantOf: (value) => b.constantOf(value),
     wants: (index) => reached.has(node.inputs[index] ?? ''),

@@ -11,7 +11,8 @@ import type { Value } from '../../src/graph/ir.js';
 import type { OpType } from '../../src/graph/ops/op-types.js';
 
 /** How the values of an input are drawn. */
-export type Domain = 'real' | 'positive' | 'bool' | { readonly below: number } | { readonly distinctBelow: number };
+/** `unit` is (-0.9, 0.9), `special` mixes infinities and NaN with numbers, `sparse` holds zeros, `halves` are multiples of 1/2. */
+export type Domain = 'real' | 'positive' | 'unit' | 'special' | 'sparse' | 'halves' | 'bool' | { readonly below: number } | { readonly distinctBelow: number };
 
 export interface Port {
   readonly shape: readonly number[];
@@ -19,12 +20,14 @@ export interface Port {
 }
 export interface Case {
   readonly ports: readonly Port[];
+  /** a setting whose gradient is refused by name */
+  readonly refused?: boolean;
   /** the value(s) under test */
   emit(b: GraphBuilder, values: readonly Value[]): Value[];
 }
 
 export function dtypeOf(domain: Domain | undefined): DType {
-  return domain === 'bool' ? 'bool' : domain === undefined || domain === 'real' || domain === 'positive' ? 'float32' : 'int64';
+  return domain === 'bool' ? 'bool' : typeof domain === 'object' ? 'int64' : 'float32';
 }
 
 const extent = fc.integer({ min: 1, max: 4 });
@@ -163,6 +166,8 @@ const splitCase: Arbitrary<Case> = fc.tuple(shape(1, 3), fc.integer({ min: 1, ma
 const onAxis = (make: (s: number[], axis: number) => Case): Arbitrary<Case> => shape(1, 3).chain((s) => axisOf(s).map((axis) => make(s, axis)));
 const normalAxis = (axis: number, s: readonly number[]): number => (axis < 0 ? axis + s.length : axis);
 
+const positions = (op: 'ArgMax' | 'ArgMin'): Arbitrary<Case> => fc.tuple(fc.boolean(), fc.boolean(), fc.constantFrom<Domain>('real', 'sparse')).chain(([keep, last, domain]) => onAxis((s, axis) => simple(op, [{ shape: s, domain }], { axis, keepdims: Number(keep), select_last_index: Number(last) })));
+
 export const CASES: { readonly [O in OpType]: Arbitrary<Case> } = {
   Conv: fc.oneof({ weight: 4, arbitrary: conv }, { weight: 1, arbitrary: sameConv }),
   ConvTranspose: transposedConv,
@@ -191,6 +196,22 @@ export const CASES: { readonly [O in OpType]: Arbitrary<Case> } = {
   Sign: unary('Sign'),
   Sin: unary('Sin'),
   Cos: unary('Cos'),
+  Tan: unary('Tan', 'unit'),
+  Asin: unary('Asin', 'unit'),
+  Acos: unary('Acos', 'unit'),
+  Atan: unary('Atan'),
+  Sinh: unary('Sinh'),
+  Cosh: unary('Cosh'),
+  Asinh: unary('Asinh'),
+  Acosh: shape().map((s) => ({ ports: [{ shape: s, domain: 'positive' }], emit: (b, [x]) => [b.op('Acosh', [b.op('Add', [x as Value, b.scalar(1)])])] })),
+  Atanh: unary('Atanh', 'unit'),
+  Elu: unary('Elu', 'real', fc.constantFrom({}, { alpha: 0.7 })),
+  Gelu: unary('Gelu', 'real', fc.constantFrom({}, { approximate: 'none' }, { approximate: 'tanh' })),
+  Floor: unary('Floor'),
+  Ceil: unary('Ceil'),
+  Round: fc.oneof(unary('Round'), unary('Round', 'halves')),
+  IsNaN: unary('IsNaN', 'special'),
+  IsInf: unary('IsInf', 'special', fc.constantFrom({}, { detect_negative: 0 }, { detect_positive: 0 })),
 
   Add: binary('Add'),
   Sub: binary('Sub'),
@@ -212,6 +233,12 @@ export const CASES: { readonly [O in OpType]: Arbitrary<Case> } = {
   And: binary('And', 'bool'),
   Or: binary('Or', 'bool'),
   Not: unary('Not', 'bool'),
+  Xor: binary('Xor', 'bool'),
+  Mod: fc.oneof(
+    pair.map(([a, c]) => simple('Mod', [{ shape: a }, { shape: c, domain: 'positive' as const }], { fmod: 1 })),
+    pair.map(([a, c]): Case => ({ ports: [{ shape: a, domain: { below: 9 } }, { shape: c, domain: { below: 4 } }], emit: (b, [x, y]) => [b.op('Mod', [b.op('Sub', [x as Value, b.ints([4])]), b.op('Sub', [y as Value, b.ints([5])])])] })),
+  ),
+  PRelu: shape(1, 4).chain((s) => partner(s).map((own) => simple('PRelu', [{ shape: s }, { shape: own }]))),
 
   MatMul: matMul,
   Gemm: gemm,
@@ -223,6 +250,8 @@ export const CASES: { readonly [O in OpType]: Arbitrary<Case> } = {
   ReduceL2: reduction('ReduceL2'),
   ReduceSumSquare: reduction('ReduceSumSquare'),
   ReduceLogSumExp: reduction('ReduceLogSumExp'),
+  ReduceProd: fc.oneof(reduction('ReduceProd'), shape(1, 3).map((s): Case => ({ ports: [{ shape: s, domain: 'sparse' }], emit: (b, [x]) => [b.op('ReduceProd', [x as Value, b.ints([0])])] }))),
+  CumSum: fc.tuple(fc.boolean(), fc.boolean()).chain(([exclusive, reverse]) => onAxis((s, axis) => ({ ports: [{ shape: s }], emit: (b, [x]) => [b.op('CumSum', [x, b.scalar(axis, 'int64')], { exclusive: Number(exclusive), reverse: Number(reverse) })] }))),
   Softmax: onAxis((s, axis) => simple('Softmax', [{ shape: s }], { axis })),
   LogSoftmax: onAxis((s, axis) => simple('LogSoftmax', [{ shape: s }], { axis })),
   BatchNormalization: fc.tuple(extent, extent, extent, extent).map(([n, c, h, w]) => simple('BatchNormalization', [{ shape: [n, c, h, w] }, ...[0, 1, 2].map(() => ({ shape: [c] })), { shape: [c], domain: 'positive' as const }], { epsilon: 1e-3 })),
@@ -251,7 +280,17 @@ export const CASES: { readonly [O in OpType]: Arbitrary<Case> } = {
   GatherElements: onAxis((s, axis) => simple('GatherElements', [{ shape: s }, { shape: s.map((e, a) => (a === normalAxis(axis, s) ? e + 2 : e)), domain: { below: s[normalAxis(axis, s)] as number } }], { axis })),
   ScatterElements: fc.oneof(
     onAxis((s, axis) => simple('ScatterElements', [{ shape: s }, { shape: s, domain: { below: s[normalAxis(axis, s)] as number } }, { shape: s }], { axis, reduction: 'add' })),
+    fc.constantFrom('mul', 'max', 'min').chain((reduction) => onAxis((s, axis) => simple('ScatterElements', [{ shape: s }, { shape: s, domain: { below: s[normalAxis(axis, s)] as number } }, { shape: s }], { axis, reduction })).map((test) => ({ ...test, refused: true }))),
     extent.map((e) => simple('ScatterElements', [{ shape: [4 * e] }, { shape: [e], domain: { distinctBelow: 4 * e } }, { shape: [e] }])),
   ),
-  ScatterND: fc.tuple(extent, extent).map(([n, c]) => simple('ScatterND', [{ shape: [n + 1, c] }, { shape: [5, 1], domain: { below: n + 1 } }, { shape: [5, c] }], { reduction: 'add' })),
+  ScatterND: fc.oneof(
+    fc.tuple(extent, extent, fc.constantFrom('add', 'mul', 'max', 'min')).map(([n, c, reduction]) => ({ ...simple('ScatterND', [{ shape: [n + 1, c] }, { shape: [5, 1], domain: { below: n + 1 } }, { shape: [5, c] }], { reduction }), refused: reduction !== 'add' })),
+    fc.tuple(extent, extent).map(([n, c]) => simple('ScatterND', [{ shape: [n + 2, c] }, { shape: [n, 1], domain: { distinctBelow: n + 2 } }, { shape: [n, c] }])),
+    fc.tuple(extent, extent).map(([n, c]) => simple('ScatterND', [{ shape: [n + 1, 3, c] }, { shape: [2, 4, 2], domain: { below: Math.min(n + 1, 3) } }, { shape: [2, 4, c] }], { reduction: 'add' })),
+  ),
+  GatherND: fc.tuple(extent, extent, fc.nat(1), fc.integer({ min: 1, max: 2 })).map(([n, c, batch, depth]) => simple('GatherND', [{ shape: [2, n, n, c] }, { shape: [2, 3, depth], domain: { below: batch === 0 ? Math.min(2, n) : n } }], { batch_dims: batch })),
+  OneHot: shape(1, 3).chain((s) => fc.integer({ min: -s.length - 1, max: s.length }).map((axis): Case => ({ ports: [{ shape: s, domain: { below: 9 } }], emit: (b, [x]) => [b.op('OneHot', [b.op('Sub', [x as Value, b.scalar(4, 'int64')]), b.scalar(5, 'int64'), b.floats([2], [-1, 2])], { axis })] }))),
+  TopK: fc.tuple(fc.boolean(), fc.nat(3)).chain(([largest, k]) => onAxis((s, axis) => ({ ports: [{ shape: s }], emit: (b, [x]) => b.ops('TopK', [x, b.ints([Math.min(k + 1, s[normalAxis(axis, s)] as number)])], { axis, largest: Number(largest) }, 2) }))),
+  ArgMax: positions('ArgMax'),
+  ArgMin: positions('ArgMin'),
 };

@@ -117,7 +117,7 @@ describe('differentiate', () => {
     const b = new GraphBuilder();
     const x = b.input('x', 'float32', [2, 2]);
     const indices = b.constant({ dtype: 'int64', shape: [1, 1], data: BigInt64Array.of(0n) });
-    b.output('y', L.reduceSum(b, b.op('ScatterND', [x, indices, b.floats([1, 2], [1, 2])], {}, 'write')));
+    b.output('y', L.reduceSum(b, b.op('ScatterND', [x, indices, b.floats([1, 2], [1, 2])], { reduction: 'max' }, 'write')));
     const output = b.build();
     try {
       differentiate(output, { of: 'y', wrt: ['x'] });

@@ -5,6 +5,7 @@
  */
 import type { AttributeValue, Graph } from '../../src/graph/ir.js';
 import type { OpType } from '../../src/graph/ops/op-types.js';
+import { SELECTION_RULES } from './reference-selection.js';
 import { convolve, pool, resizeLastAxes, transposedConvolution } from './reference-windows.js';
 
 export interface Plain {
@@ -12,7 +13,7 @@ export interface Plain {
   readonly data: Float64Array;
 }
 export type Attributes = Readonly<Record<string, AttributeValue>>;
-type Rule = (inputs: readonly (Plain | undefined)[], attributes: Attributes, outputCount: number) => Plain[];
+export type Rule = (inputs: readonly (Plain | undefined)[], attributes: Attributes, outputCount: number) => Plain[];
 
 export function plain(shape: readonly number[], data: ArrayLike<number | bigint>): Plain {
   return { shape, data: Float64Array.from(data as ArrayLike<number>, Number) };
@@ -42,7 +43,7 @@ export function fill(shape: readonly number[], value: (index: number[], flat: nu
   return { shape: [...shape], data: Float64Array.from({ length: count(shape) }, (_, flat) => value(unravel(flat, shape), flat)) };
 }
 
-function at(x: Plain, index: readonly number[]): number {
+export function at(x: Plain, index: readonly number[]): number {
   return x.data[ravel(index, x.shape)] as number;
 }
 
@@ -54,7 +55,10 @@ function broadcastAt(x: Plain, index: readonly number[]): number {
 
 function commonShape(tensors: readonly Plain[]): number[] {
   const rank = Math.max(...tensors.map((t) => t.shape.length));
-  return Array.from({ length: rank }, (_, axis) => Math.max(...tensors.map((t) => t.shape[axis - rank + t.shape.length] ?? 1)));
+  return Array.from({ length: rank }, (_, axis) => {
+    const extents = tensors.map((t) => t.shape[axis - rank + t.shape.length] ?? 1);
+    return extents.includes(0) ? 0 : Math.max(...extents);
+  });
 }
 
 const unary = (f: (x: number, a: (name: string, fallback: number) => number) => number): Rule => ([x], attributes) => {
@@ -67,9 +71,9 @@ const nary = (f: (...values: number[]) => number): Rule => (inputs) => {
   return [fill(commonShape(tensors), (index) => f(...tensors.map((t) => broadcastAt(t, index))))];
 };
 
-const list = (x: Plain | undefined): number[] => Array.from((x as Plain).data);
-const axisOf = (axis: number, rank: number): number => (axis < 0 ? axis + rank : axis);
-const number = (attributes: Attributes, name: string, fallback: number): number => (attributes[name] as number | undefined) ?? fallback;
+export const list = (x: Plain | undefined): number[] => Array.from((x as Plain).data);
+export const axisOf = (axis: number, rank: number): number => (axis < 0 ? axis + rank : axis);
+export const number = (attributes: Attributes, name: string, fallback: number): number => (attributes[name] as number | undefined) ?? fallback;
 
 /** f over all elements that fall together when the axes are dropped. */
 const reduction = (f: (values: number[]) => number): Rule => ([x, axesInput], attributes) => {
@@ -128,6 +132,12 @@ function matMul(a: Plain, b: Plain): Plain {
   return reshaped(product, shape);
 }
 
+/** What stands at a place after an update, by the `reduction` of the Scatter operators. */
+function combined(old: number, update: number, attributes: Attributes): number {
+  const ways: Readonly<Record<string, number>> = { none: update, add: old + update, mul: old * update, max: Math.max(old, update), min: Math.min(old, update) };
+  return ways[(attributes['reduction'] as string | undefined) ?? 'none'] as number;
+}
+
 function scatterElements([data, indices, updates]: readonly Plain[], attributes: Attributes): Plain {
   const { shape } = data as Plain;
   const result = Float64Array.from((data as Plain).data);
@@ -136,7 +146,7 @@ function scatterElements([data, indices, updates]: readonly Plain[], attributes:
     const index = unravel(flat, (updates as Plain).shape);
     index[axis] = axisOf((indices as Plain).data[flat] as number, shape[axis] as number);
     const target = ravel(index, shape);
-    result[target] = attributes['reduction'] === 'add' ? (result[target] as number) + value : value;
+    result[target] = combined(result[target] as number, value, attributes);
   });
   return { shape, data: result };
 }
@@ -177,6 +187,28 @@ const RULES: { readonly [O in OpType]: Rule } = {
   Sign: unary((x) => Math.sign(x)),
   Sin: unary((x) => Math.sin(x)),
   Cos: unary((x) => Math.cos(x)),
+  Tan: unary((x) => Math.tan(x)),
+  Asin: unary((x) => Math.asin(x)),
+  Acos: unary((x) => Math.acos(x)),
+  Atan: unary((x) => Math.atan(x)),
+  Sinh: unary((x) => Math.sinh(x)),
+  Cosh: unary((x) => Math.cosh(x)),
+  Asinh: unary((x) => Math.asinh(x)),
+  Acosh: unary((x) => Math.acosh(x)),
+  Atanh: unary((x) => Math.atanh(x)),
+  Elu: unary((x, a) => (x > 0 ? x : a('alpha', 1) * Math.expm1(x))),
+  Gelu: ([x], attributes) => {
+    const tanh = attributes['approximate'] === 'tanh';
+    return [fill((x as Plain).shape, (_, i) => {
+      const v = (x as Plain).data[i] as number;
+      return 0.5 * v * (1 + (tanh ? Math.tanh(Math.sqrt(2 / Math.PI) * (v + 0.044715 * v ** 3)) : erf(v / Math.SQRT2)));
+    })];
+  },
+  Floor: unary((x) => Math.floor(x)),
+  Ceil: unary((x) => Math.ceil(x)),
+  Round: unary((x) => (Math.abs(x - Math.trunc(x)) === 0.5 ? 2 * Math.round(x / 2) : Math.round(x))),
+  IsNaN: unary((x) => Number(Number.isNaN(x))),
+  IsInf: unary((x, a) => Number((x === Infinity && a('detect_positive', 1) === 1) || (x === -Infinity && a('detect_negative', 1) === 1))),
 
   Add: nary((x, y) => (x as number) + (y as number)),
   Sub: nary((x, y) => (x as number) - (y as number)),
@@ -194,6 +226,9 @@ const RULES: { readonly [O in OpType]: Rule } = {
   And: nary((x, y) => Number(Boolean(x) && Boolean(y))),
   Or: nary((x, y) => Number(Boolean(x) || Boolean(y))),
   Not: unary((x) => Number(!x)),
+  Xor: nary((x, y) => Number(Boolean(x) !== Boolean(y))),
+  Mod: ([x, y], attributes) => nary((a, b) => (attributes['fmod'] === 1 ? (a as number) % (b as number) : (a as number) - (b as number) * Math.floor((a as number) / (b as number))))([x, y], {}, 1),
+  PRelu: nary((x, slope) => ((x as number) > 0 ? (x as number) : (slope as number) * (x as number))),
 
   MatMul: ([a, b]) => [matMul(a as Plain, b as Plain)],
   Gemm: ([a, b, c], attributes) => {
@@ -210,6 +245,7 @@ const RULES: { readonly [O in OpType]: Rule } = {
   ReduceL2: reduction((values) => Math.sqrt(sum(values.map((value) => value * value)))),
   ReduceSumSquare: reduction((values) => sum(values.map((value) => value * value))),
   ReduceLogSumExp: reduction(logSumExp),
+  ReduceProd: reduction((values) => values.reduce((total, value) => total * value, 1)),
   Softmax: ([x], attributes) => [softmax(x as Plain, axisOf(number(attributes, 'axis', -1), (x as Plain).shape.length), false)],
   LogSoftmax: ([x], attributes) => [softmax(x as Plain, axisOf(number(attributes, 'axis', -1), (x as Plain).shape.length), true)],
 
@@ -346,6 +382,7 @@ const RULES: { readonly [O in OpType]: Rule } = {
     const axis = axisOf(number(attributes, 'axis', 0), shape.length);
     return [fill((indices as Plain).shape, (index) => at(x as Plain, index.map((i, a) => (a === axis ? axisOf(at(indices as Plain, index), shape[axis] as number) : i))))];
   },
+  ...SELECTION_RULES,
   ScatterElements: (inputs, attributes) => [scatterElements(inputs as Plain[], attributes)],
   ScatterND: ([data, indices, updates], attributes) => {
     const result = Float64Array.from((data as Plain).data);
@@ -355,7 +392,7 @@ const RULES: { readonly [O in OpType]: Rule } = {
       const depth = (indices as Plain).shape.at(-1) as number;
       const target = Array.from({ length: depth }, (_, k) => axisOf(at(indices as Plain, [...index.slice(0, lead.length), k]), (data as Plain).shape[k] as number));
       const position = ravel([...target, ...index.slice(lead.length)], (data as Plain).shape);
-      result[position] = attributes['reduction'] === 'add' ? (result[position] as number) + value : value;
+      result[position] = combined(result[position] as number, value, attributes);
     });
     return [{ shape: (data as Plain).shape, data: result }];
   },
@@ -369,7 +406,8 @@ export function evaluate(graph: Graph, feeds: Readonly<Record<string, Plain>>): 
   for (const node of graph.nodes) {
     const results = RULES[node.op as OpType](node.inputs.map((name) => (name === '' ? undefined : values.get(name))), node.attributes, node.outputs.length);
     node.outputs.forEach((name, i) => {
-      const found = results[i] as Plain;
+      const integer = !['float32', 'float64', undefined].includes(graph.values.get(name)?.dtype);
+      const found = integer ? { shape: (results[i] as Plain).shape, data: (results[i] as Plain).data.map(Math.trunc) } : (results[i] as Plain);
       const inferred = graph.values.get(name)?.shape.join();
       if (found.shape.join() !== inferred) throw new Error(`shape rule of ${node.op}: inferred [${inferred}], computed [${found.shape.join()}] for ${JSON.stringify(node.attributes)}`);
       values.set(name, found);

@@ -5,7 +5,7 @@ import { broadcastShapes, sumTo } from './broadcast.js';
 import { describe, operator } from './operator.js';
 import type { GradientContext, Operator, ShapeContext, ValueType } from './operator.js';
 
-function broadcast(c: ShapeContext<unknown>): readonly ValueType[] {
+export function broadcast(c: ShapeContext<unknown>): readonly ValueType[] {
   const [x, y] = [c.input(0), c.input(1)];
   if (x.dtype !== y.dtype) c.fail('the two inputs differ in dtype', x.dtype, y.dtype);
   const shape = broadcastShapes(x.shape, y.shape);
@@ -16,7 +16,7 @@ function broadcast(c: ShapeContext<unknown>): readonly ValueType[] {
 type Rule = (c: GradientContext<unknown>, x: Value, y: Value) => Value;
 
 /** Gradients by both inputs at the broadcast shape; the sum back to each input's own shape is added here. */
-function binary(byLeft: Rule, byRight: Rule): Operator {
+export function binary(byLeft: Rule, byRight: Rule): Operator {
   return operator({
     inputs: 2,
     shape: broadcast,
@@ -97,5 +97,6 @@ export const arithmeticOperators = {
   Equal: comparison(),
   And: boolean(2),
   Or: boolean(2),
+  Xor: boolean(2),
   Not: boolean(1),
 } satisfies Record<string, Operator>;

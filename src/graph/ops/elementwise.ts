@@ -6,16 +6,16 @@ import { stepMask } from './masks.js';
 import { operator } from './operator.js';
 import type { GradientContext, Operator, ShapeContext, ValueType } from './operator.js';
 
-const sameAsInput = (c: ShapeContext<unknown>): readonly ValueType[] => [{ dtype: c.input(0).dtype, shape: c.input(0).shape }];
+export const sameAsInput = (c: ShapeContext<unknown>): readonly ValueType[] => [{ dtype: c.input(0).dtype, shape: c.input(0).shape }];
 
-function floating(c: ShapeContext<unknown>): readonly ValueType[] {
+export function floating(c: ShapeContext<unknown>): readonly ValueType[] {
   const { dtype } = c.input(0);
   if (dtype !== 'float32' && dtype !== 'float64') c.fail('the operator takes real numbers', 'float32 or float64', dtype);
   return sameAsInput(c);
 }
 
 /** A smooth function: `derivative(c, x, y)` is dy/dx. */
-function smooth(derivative: (c: GradientContext<unknown>, x: Value, y: Value) => Value): Operator {
+export function smooth(derivative: (c: GradientContext<unknown>, x: Value, y: Value) => Value): Operator {
   return operator({ inputs: 1, shape: floating, gradient: (c) => [mul(c.emit, c.dy, derivative(c, c.input(0), c.y))] });
 }
 

@@ -48,6 +48,24 @@ const extreme = (): Operator =>
     return mul(c.emit, hits, div(c.emit, dy, reduceSum(c.emit, hits, axes, true)));
   });
 
+/**
+ * The product of the others, also where elements are zero: with one zero in a line only that element has a gradient, with two none.
+ * p is the product of the elements that are not zero.
+ */
+const product = (): Operator =>
+  reduction((c, x, _y, dy, _count, axes) => {
+    const b = c.emit;
+    const zero = b.scalar(0, x.dtype);
+    const isZero = b.op('Equal', [x, zero]);
+    const nonZero = b.op('Where', [isZero, b.scalar(1, x.dtype), x]);
+    const p = b.op('ReduceProd', [nonZero, b.ints(axes)], { keepdims: 1 });
+    const zeros = reduceSum(b, cast(b, isZero, x.dtype), axes, true);
+    const scaled = mul(b, dy, p);
+    const none = b.op('Where', [b.op('Equal', [zeros, zero]), scaled, zero]);
+    const one = b.op('Where', [b.op('Equal', [zeros, b.scalar(1, x.dtype)]), scaled, zero]);
+    return b.op('Where', [isZero, one, div(b, none, nonZero)]);
+  });
+
 const softmaxAttributes = { axis: int(-1) } as const;
 
 function sameShapeAsInput(c: ShapeContext<{ readonly axis: number }>): readonly ValueType[] {
@@ -65,6 +83,21 @@ export const reductionOperators = {
   ReduceL2: reduction((c, x, y, dy) => mul(c.emit, x, div(c.emit, dy, y))),
   ReduceSumSquare: reduction((c, x, _y, dy) => mul(c.emit, x, mul(c.emit, dy, 2))),
   ReduceLogSumExp: reduction((c, x, y, dy) => mul(c.emit, exp(c.emit, sub(c.emit, x, y)), dy)),
+  ReduceProd: product(),
+
+  /** y[i] = x[0] + … + x[i] along an axis; `exclusive` leaves x[i] out, `reverse` sums from the end. */
+  CumSum: operator({
+    attributes: { exclusive: int(0), reverse: int(0) },
+    inputs: 2,
+    shape: (c) => {
+      const { dtype, shape } = c.input(0);
+      const [axis, ...more] = c.integers(1);
+      if (axis === undefined || more.length > 0) return c.fail('the axis is not one number', 'one integer', `${more.length + 1} of them`);
+      c.axis(axis, shape.length);
+      return [{ dtype, shape }];
+    },
+    gradient: (c) => [c.wants(0) ? c.emit.op('CumSum', [c.dy, c.input(1)], { exclusive: c.attributes.exclusive, reverse: c.attributes.reverse ? 0 : 1 }) : undefined],
+  }),
 
   Softmax: operator({
     attributes: softmaxAttributes,
