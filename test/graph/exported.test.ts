@@ -7,7 +7,7 @@ import { differentiate, gradientName } from '../../src/graph/gradient.js';
 import { inspectModel } from '../../src/graph/inspect.js';
 import { resolveLayer } from '../../src/graph/names.js';
 import { createOnnxRuntimeService } from '../../src/runtime/onnxruntime-service.js';
-import { uniform } from '../rigs/formula-weights.js';
+import { formulaImage, formulaUniform } from '../rigs/formula-weights.js';
 import { fixtureBytes, fixtureJson } from './fixture-tensors.js';
 
 const service = createOnnxRuntimeService({ threads: 1 });
@@ -40,8 +40,8 @@ describe('a model that torch.onnx.export wrote with a symbolic batch', () => {
     const graph = decodeModel(fixtureBytes(`exported/${file}.onnx`), { label: file, bind: { batch } });
     const output = graph.outputs[0]?.shape ?? [];
     const program = await service.compile(encodeModel(differentiate(graph, { of: 'output', wrt: ['image'], seed: 'seed' })));
-    const image = tensor('float32', [batch, 3, size, size], Float32Array.from(uniform('image', batch * 3 * size * size), (u) => 1.7 * u));
-    const results = await program.run({ image, seed: tensor('float32', output, Float32Array.from(uniform('seed', output.reduce((a, b) => a * b, 1)))) });
+    const image = formulaImage(batch, size);
+    const results = await program.run({ image, seed: tensor('float32', output, Float32Array.from(formulaUniform('seed', output.reduce((a, b) => a * b, 1)))) });
     await program.dispose();
     expect(relative(results['output']?.data ?? [], reference.float64.output)).toBeLessThan(VALUE);
     expect(relative(results[gradientName('image')]?.data ?? [], reference.float64.gradient)).toBeLessThan(GRADIENT);
