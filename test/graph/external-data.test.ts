@@ -1,5 +1,5 @@
 /** Weights beside the model: read by ranges, embedded, listed for the key; and files that lead elsewhere, nest, recurse or explode are refused (fault F47). */
-import { linkSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { closeSync, linkSync, mkdirSync, mkdtempSync, openSync, rmSync, symlinkSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -73,6 +73,15 @@ describe('weights in another file', () => {
   it('are read from their range, in the folder of the model or below it', () => {
     expect(decodeFile(stored({ location: 'w.bin', offset: '8', length: '8' }))).toEqual([1, 2]);
     expect(decodeFile(stored({ location: './deep/w.bin' }))).toEqual([3, 4]);
+  });
+
+  it('are read from behind 2 GiB', () => {
+    const large = join(folder, 'model', 'large.bin');
+    const handle = openSync(large, 'w');
+    writeSync(handle, Buffer.from(Float32Array.of(7, 8).buffer), 0, 8, 2 ** 31 + 4096); // a hole before it takes no space
+    closeSync(handle);
+    expect(decodeFile(stored({ location: 'large.bin', offset: String(2 ** 31 + 4096) }))).toEqual([7, 8]);
+    rmSync(large);
   });
 
   it('become part of the model where they are embedded, and change nothing else', () => {
