@@ -17,6 +17,8 @@ import { stepMask } from './ops/masks.js';
 import { isOpType } from './ops/op-types.js';
 import type { PoolTies } from './ops/operator.js';
 import { OPERATORS } from './ops/table.js';
+import { overriddenGradient, resolveOverrides } from './overrides.js';
+import type { GradientOverride, Overridden } from './overrides.js';
 
 export interface GradientSpec {
   /** name of the value to differentiate */
@@ -29,6 +31,8 @@ export interface GradientSpec {
    * equal neighbours (noise), faster, and too large by the number of ties on constant regions.
    */
   readonly poolTies?: PoolTies;
+  /** named rules in place of the gradients of some operators (overrides.ts): what comes back is then no derivative */
+  readonly overrides?: readonly GradientOverride[];
 }
 
 export function gradientName(name: string): string {
@@ -49,7 +53,8 @@ export function differentiate(graph: Graph, spec: GradientSpec): Graph {
   };
   adjoints.set(of.name, seedOf(b, of, spec.seed));
 
-  const skipped = reluBeforePool(graph, new Set([of.name, ...spec.wrt]));
+  const overridden = resolveOverrides(graph, spec.overrides ?? []);
+  const skipped = reluBeforePool(graph, new Set([of.name, ...spec.wrt]), overridden);
   for (let i = graph.nodes.length - 1; i >= 0; i -= 1) {
     const node = graph.nodes[i] as Node;
     if (!node.outputs.some((name) => adjoints.has(name)) || !node.inputs.some((name) => reached.has(name))) continue;
@@ -62,6 +67,12 @@ export function differentiate(graph: Graph, spec: GradientSpec): Graph {
     }
     if (skipped.relus.has(node)) {
       accumulate(node.inputs[0] as string, adjoints.get(node.outputs[0] as string) as Value);
+      continue;
+    }
+    const override = overridden.get(node);
+    if (override !== undefined) {
+      const [x, y] = [graph.values.get(node.inputs[0] ?? ''), graph.values.get(node.outputs[0] ?? '')] as [Value, Value];
+      if (reached.has(x.name)) accumulate(x.name, overriddenGradient(override, { b, node, x, y, dy: adjoints.get(y.name) as Value, inputs: node.inputs.map((name) => graph.values.get(name)) }));
       continue;
     }
     for (const [name, gradient] of nodeGradients(b, graph, node, adjoints, reached, spec.poolTies ?? 'first')) accumulate(name, gradient);
@@ -124,8 +135,8 @@ function nodeGradients(b: GraphBuilder, graph: Graph, node: Node, adjoints: Read
   });
 }
 
-/** ReLUs that only one max pool reads, and those pools. `kept` are values whose own gradient is asked for. */
-function reluBeforePool(graph: Graph, kept: ReadonlySet<string>): { relus: Set<Node>; pools: Map<Node, Node> } {
+/** ReLUs that only one max pool reads, and those pools. `kept` are values whose own gradient is asked for; an overridden ReLU has a rule of its own. */
+function reluBeforePool(graph: Graph, kept: ReadonlySet<string>, overridden: Overridden): { relus: Set<Node>; pools: Map<Node, Node> } {
   const uses = new Map<string, Node[]>();
   for (const node of graph.nodes) for (const name of new Set(node.inputs)) uses.set(name, [...(uses.get(name) ?? []), node]);
   const relus = new Set<Node>();
@@ -134,7 +145,7 @@ function reluBeforePool(graph: Graph, kept: ReadonlySet<string>): { relus: Set<N
     const [output] = node.outputs;
     const readers = uses.get(output ?? '') ?? [];
     const [pool] = readers;
-    if (node.op === 'Relu' && readers.length === 1 && pool?.op === 'MaxPool' && !kept.has(output ?? '')) {
+    if (node.op === 'Relu' && readers.length === 1 && pool?.op === 'MaxPool' && !kept.has(output ?? '') && !overridden.has(node)) {
       relus.add(node);
       pools.set(pool, node);
     }
