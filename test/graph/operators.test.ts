@@ -17,7 +17,8 @@ import { CASES, dtypeOf } from './operator-cases.js';
 import type { Case, Port } from './operator-cases.js';
 import { DIFFERENCE_STEP, DIRECTIONAL, OPERATOR_FLOAT32 } from './tolerances.js';
 
-const RUNS = 24;
+/** `npm run test:operators` asks for more. */
+const RUNS = Number(process.env['OPERATOR_RUNS'] ?? 24);
 const SEED = 20240611;
 /** Their gradient is no gradient: nothing to compare. */
 const PIECEWISE_CONSTANT: readonly string[] = ['Sign', 'Floor', 'Ceil', 'Round'];
