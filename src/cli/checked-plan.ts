@@ -12,14 +12,14 @@ import { EXIT } from './exit-codes.js';
 import { annotation, isGitHubActions, withoutCommands } from './github-annotation.js';
 import type { Invocation } from './invocation.js';
 import { moduleLoaderFor } from './own-modules.js';
-import { compositionOf } from './registry.js';
+import { computingComposition } from './computing.js';
 import { wantsColor } from './terminal.js';
 
 export type CheckedPlan = { readonly plan: Plan; readonly diagnostics: readonly Diagnostic[]; readonly own: LoadedPlan['own']; readonly modules: LoadedPlan['modules'] } | { readonly plan?: undefined; readonly exitCode: number; readonly diagnostics: readonly Diagnostic[] };
 
 /** `set`: of one point of a sweep; without it `--set` may have one value each. `warnings`: false where the same ones were printed before. */
 export async function checkedPlan(invocation: Invocation, file: string, set?: readonly string[], warnings = true): Promise<CheckedPlan> {
-  const { registry } = compositionOf(invocation.io);
+  const { registry } = computingComposition(invocation, file);
   const loaded = await unprintedPlan(invocation, file, set);
   const missing = loaded.plan === undefined ? [] : await missingExternals(loaded.plan, registry);
   const diagnostics = [...loaded.diagnostics, ...missing];
@@ -31,7 +31,7 @@ export async function checkedPlan(invocation: Invocation, file: string, set?: re
 /** The plan, or what is wrong with it, and nothing printed; `sources`: every text that was read, also where there is no plan. */
 export async function unprintedPlan(invocation: Invocation, file: string, set: readonly string[] = onePoint(invocation)): Promise<LoadedPlan> {
   const { io, options } = invocation;
-  const { registry } = compositionOf(io);
+  const { registry } = computingComposition(invocation, file);
   return loadPlanWithModules(resolve(io.cwd, file), { registry, set, profiles: chosenProfiles(options), paramsFiles: paramsFiles(invocation), env: io.env, loader: () => moduleLoaderFor(invocation, file) });
 }
 

@@ -7,7 +7,7 @@ import { planStatus, type StageStatus } from '../engine/status.js';
 import type { Invocation } from './invocation.js';
 import { selectionOf } from './plan-request.js';
 import { projectPaths } from './project-paths.js';
-import { compositionOf } from './registry.js';
+import { computingComposition } from './computing.js';
 import { withReadingStore } from './reading-store.js';
 import { countAnswers } from './render/plan-lines.js';
 
@@ -20,7 +20,7 @@ export interface PlannedPoint {
 /** What the store says of the selected stages. */
 export async function lookedUp(invocation: Invocation, whole: Plan): Promise<PlannedPoint> {
   const { plan, mayRun } = selectRun(whole, selectionOf(invocation));
-  const { registry } = compositionOf(invocation.io);
+  const { registry } = computingComposition(invocation, invocation.args[0]);
   return withReadingStore(projectPaths(invocation, invocation.args[0]).store, async (store) => {
     const statuses = await planStatus(plan, { registry, store, mayRun });
     return { plan, statuses, estimate: await estimatePlan(plan, statuses, store) };

@@ -28,5 +28,5 @@ export function settingsOf({ configs, options, io }: Invocation, root: string, f
   const loaded = configs.get(root);
   const error = loaded?.diagnostics.find(({ severity }) => severity === 'error')?.error;
   if (error !== undefined) throw error;
-  return new Settings({ config: loaded?.config, env: io.env, flags: { '--cache-dir': textOption(options, 'cacheDir'), '--remote': textOption(options, 'remote'), ...flags } });
+  return new Settings({ config: loaded?.config, env: io.env, flags: { '--cache-dir': textOption(options, 'cacheDir'), '--remote': textOption(options, 'remote'), '--device': textOption(options, 'device'), '--runtime': textOption(options, 'runtime'), ...flags } });
 }

@@ -8,6 +8,7 @@ import { digestOf } from '../core/digest.js';
 import { PipelineError } from '../core/errors.js';
 import type { RunRecord } from '../engine/run-record.js';
 import { readSources } from '../engine/run-sources.js';
+import { optionsOfSoftware } from './computing.js';
 import type { Invocation } from './invocation.js';
 
 /** Of the options of a run, those that decide what is planned. */
@@ -29,7 +30,7 @@ export function repeatedRequest(record: RunRecord, storeDirectory: string, invoc
   const isThere = asItWas !== undefined && changed.length === 0 && (own !== undefined || digestOf(asItWas) === record.source);
   const copy = isThere ? undefined : placeCopy(record, sources, changed);
   const before = record.command?.options ?? {};
-  const raw = { ...invocation.options.raw, ...Object.fromEntries(PLANNED.filter((name) => before[name] !== undefined).map((name) => [name, before[name]])) };
+  const raw = { ...optionsOfSoftware(record.software), ...invocation.options.raw, ...Object.fromEntries(PLANNED.filter((name) => before[name] !== undefined).map((name) => [name, before[name]])) };
   const set = (before['set'] as readonly string[] | undefined) ?? [];
   const env = { ...invocation.io.env };
   for (const [name, value] of Object.entries(record.env)) {

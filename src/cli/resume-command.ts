@@ -7,6 +7,7 @@ import { textOption, textsOption } from './option-values.js';
 import { shellQuote } from './shell-quote.js';
 
 const REPEATED = [['profile', '--profile'], ['paramsFile', '--params-file'], ['until', '--until'], ['from', '--from'], ['only', '--only'], ['omit', '--omit']] as const;
+const COMPUTED_ON = [['device', '--device'], ['runtime', '--runtime']] as const;
 
 /** `--force` for every stage */
 export const ALL_STAGES = '*';
@@ -24,6 +25,10 @@ export function resumeCommand({ args, options }: Invocation, stages: readonly St
   if (jobs !== undefined) words.push('--jobs', String(jobs));
   if (keepGoing) words.push('--keep-going');
   if (left.length > 0) words.push(`--force=${left.join(',')}`);
+  for (const [option, flag] of COMPUTED_ON) {
+    const value = textOption(options, option);
+    if (value !== undefined) words.push(flag, value);
+  }
   if (cacheMode !== 'read-write') words.push('--cache-mode', cacheMode);
   if (results !== undefined) words.push('--results', results);
   if (cacheDir !== undefined) words.push('--cache-dir', cacheDir);

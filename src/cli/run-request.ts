@@ -7,16 +7,15 @@ import { PipelineError } from '../core/errors.js';
 import { softwareVersions } from '../engine/machine.js';
 import type { MemoryPlace } from '../engine/run-memory.js';
 import type { Invocation } from './invocation.js';
-import { installedVersions } from './machine-limits.js';
 import { packageVersion } from './package-root.js';
 import { settingsOf } from './project-configs.js';
 import { projectPaths, type ProjectPaths } from './project-paths.js';
-import { compositionOf } from './registry.js';
+import { computingComposition, runSoftware } from './computing.js';
 import { isShared } from './run-store.js';
 
 /** Options that change neither the outcome of a run that succeeded nor the files it leaves (tags are put on either way), and those that are in the request. */
 const NO_EFFECT: ReadonlySet<string> = new Set(['cacheDir', 'cacheMode', 'json', 'color', 'quiet', 'verbose', 'debug', 'jobs', 'keepGoing', 'tag']);
-const IN_REQUEST: ReadonlySet<string> = new Set(['set', 'results']);
+const IN_REQUEST: ReadonlySet<string> = new Set(['set', 'results', 'device', 'runtime']);
 
 /** undefined: this call is neither remembered nor answered from memory. */
 export function memoryPlace(invocation: Invocation): MemoryPlace | undefined {
@@ -26,7 +25,7 @@ export function memoryPlace(invocation: Invocation): MemoryPlace | undefined {
   for (const [name, value] of Object.entries(options.raw)) {
     if (value !== undefined && value !== false && !NO_EFFECT.has(name) && !IN_REQUEST.has(name)) return undefined;
   }
-  const { registry, build } = compositionOf(io);
+  const { registry, build } = computingComposition(invocation, file);
   if (build === undefined) return undefined;
   const paths = ownPaths(invocation, file);
   if (paths === undefined) return undefined;
@@ -35,7 +34,7 @@ export function memoryPlace(invocation: Invocation): MemoryPlace | undefined {
     ['set', [...options.set]],
     ['results', paths.results],
     ['build', build],
-    ['software', { ...softwareVersions(), ...installedVersions() }],
+    ['software', { ...softwareVersions(), ...runSoftware(invocation, file) }],
   ] as const;
   return { storeDirectory: paths.store, request, registry, root: paths.root, version: packageVersion() };
 }

@@ -1,6 +1,5 @@
 /**
- * What a stage that declares `needs: ['tensor']` is handed: something that runs ONNX models. Implemented in `runtime/` (onnxruntime now,
- * tfjs later); stages, solvers and graphs know only this interface.
+ * What a stage that declares `needs: ['tensor']` is handed: something that runs ONNX models. Implemented in `runtime/`; stages, solvers and graphs know only this interface.
  */
 import type { DownloadService } from './download-service.js';
 import type { Tensor, Shape, DType } from './tensor.js';
@@ -28,6 +27,8 @@ export interface TensorProgram {
 export interface TensorService {
   /** Numeric back-end family, e.g. `onnxruntime-cpu`. Enters the key of every stage that declares the service. */
   identity(): string;
+  /** Whether MaxPool can give its Indices here; a gradient graph is made accordingly (GradientSpec.poolIndices). */
+  readonly poolIndices: boolean;
   /** Loads a serialized ONNX ModelProto (no external data). Errors: E_RUNTIME with the runtime's own words. */
   compile(model: Uint8Array, options?: CompileOptions): Promise<TensorProgram>;
   dispose(): Promise<void>;

@@ -35,7 +35,7 @@ export function createWorkerPool(options: WorkerPoolOptions): WorkerPool {
 
   return {
     async run(job, signal, listener) {
-      const services = job.needs.length === 0 ? '' : JSON.stringify([job.needs, job.resources.cpus]);
+      const services = job.needs.length === 0 ? '' : JSON.stringify([job.needs, job.resources.cpus, job.services]);
       const worker = take(services);
       if (services !== '') worker.services = services;
       busy.add(worker);

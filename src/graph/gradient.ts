@@ -8,6 +8,7 @@
  */
 import { PipelineError } from '../core/errors.js';
 import { sizeOf } from '../core/tensor.js';
+import { matchActivations } from './activations.js';
 import { GraphBuilder } from './builder.js';
 import { prune } from './cut.js';
 import type { Graph, Node, Value } from './ir.js';
@@ -18,7 +19,7 @@ import { isOpType } from './ops/op-types.js';
 import type { PoolTies } from './ops/operator.js';
 import { OPERATORS } from './ops/table.js';
 import { overriddenGradient, resolveOverrides } from './overrides.js';
-import type { GradientOverride, Overridden } from './overrides.js';
+import type { GradientOverride } from './overrides.js';
 
 export interface GradientSpec {
   /** name of the value to differentiate */
@@ -33,6 +34,8 @@ export interface GradientSpec {
   readonly poolTies?: PoolTies;
   /** named rules in place of the gradients of some operators (overrides.ts): what comes back is then no derivative */
   readonly overrides?: readonly GradientOverride[];
+  /** Whether a max pool whose windows overlap may be asked for the positions of its maxima (default). Without, windows are compared offset by offset: as exact, slower on a CPU, for providers that have no positions. */
+  readonly poolIndices?: boolean;
 }
 
 export function gradientName(name: string): string {
@@ -54,7 +57,9 @@ export function differentiate(graph: Graph, spec: GradientSpec): Graph {
   adjoints.set(of.name, seedOf(b, of, spec.seed));
 
   const overridden = resolveOverrides(graph, spec.overrides ?? []);
-  const skipped = reluBeforePool(graph, new Set([of.name, ...spec.wrt]), overridden);
+  const kept = new Set([of.name, ...spec.wrt, ...[...overridden.keys()].flatMap((node) => node.outputs)]);
+  const skipped = reluBeforePool(graph, kept);
+  const activations = matchActivations(graph, kept);
   for (let i = graph.nodes.length - 1; i >= 0; i -= 1) {
     const node = graph.nodes[i] as Node;
     if (!node.outputs.some((name) => adjoints.has(name)) || !node.inputs.some((name) => reached.has(name))) continue;
@@ -75,7 +80,12 @@ export function differentiate(graph: Graph, spec: GradientSpec): Graph {
       if (reached.has(x.name)) accumulate(x.name, overriddenGradient(override, { b, node, x, y, dy: adjoints.get(y.name) as Value, inputs: node.inputs.map((name) => graph.values.get(name)) }));
       continue;
     }
-    for (const [name, gradient] of nodeGradients(b, graph, node, adjoints, reached, spec.poolTies ?? 'first')) accumulate(name, gradient);
+    const activation = activations.get(node);
+    if (activation !== undefined && reached.has(activation.x)) {
+      accumulate(activation.x, activation.gradient(b, adjoints.get(node.outputs[0] as string) as Value));
+      continue;
+    }
+    for (const [name, gradient] of nodeGradients(b, graph, node, adjoints, reached, spec)) accumulate(name, gradient);
   }
 
   const gradients = targets.map((target) => {
@@ -108,7 +118,7 @@ function seedOf(b: GraphBuilder, of: Value, seed: string | undefined): Value {
   return of.shape.length === 0 ? one : reshape(b, one, of.shape);
 }
 
-function nodeGradients(b: GraphBuilder, graph: Graph, node: Node, adjoints: ReadonlyMap<string, Value>, reached: ReadonlySet<string>, poolTies: PoolTies): [string, Value][] {
+function nodeGradients(b: GraphBuilder, graph: Graph, node: Node, adjoints: ReadonlyMap<string, Value>, reached: ReadonlySet<string>, { poolTies = 'first', poolIndices = true }: GradientSpec): [string, Value][] {
   const label = node.name ?? node.outputs[0] ?? node.op;
   const rule = isOpType(node.op) ? OPERATORS[node.op].gradient : 'non-differentiable';
   if (rule === 'non-differentiable') {
@@ -125,6 +135,7 @@ function nodeGradients(b: GraphBuilder, graph: Graph, node: Node, adjoints: Read
     outputCount: outputs.length,
     emit: b,
     poolTies,
+    poolIndices,
     gradients: outputs.map((value) => adjoints.get(value.name)),
     constantOf: (value) => b.constantOf(value),
     wants: (index) => reached.has(node.inputs[index] ?? ''),
@@ -135,8 +146,8 @@ function nodeGradients(b: GraphBuilder, graph: Graph, node: Node, adjoints: Read
   });
 }
 
-/** ReLUs that only one max pool reads, and those pools. `kept` are values whose own gradient is asked for; an overridden ReLU has a rule of its own. */
-function reluBeforePool(graph: Graph, kept: ReadonlySet<string>, overridden: Overridden): { relus: Set<Node>; pools: Map<Node, Node> } {
+/** ReLUs that only one max pool reads, and those pools. `kept` are values whose own gradient is asked for or overridden. */
+function reluBeforePool(graph: Graph, kept: ReadonlySet<string>): { relus: Set<Node>; pools: Map<Node, Node> } {
   const uses = new Map<string, Node[]>();
   for (const node of graph.nodes) for (const name of new Set(node.inputs)) uses.set(name, [...(uses.get(name) ?? []), node]);
   const relus = new Set<Node>();
@@ -145,7 +156,7 @@ function reluBeforePool(graph: Graph, kept: ReadonlySet<string>, overridden: Ove
     const [output] = node.outputs;
     const readers = uses.get(output ?? '') ?? [];
     const [pool] = readers;
-    if (node.op === 'Relu' && readers.length === 1 && pool?.op === 'MaxPool' && !kept.has(output ?? '') && !overridden.has(node)) {
+    if (node.op === 'Relu' && readers.length === 1 && pool?.op === 'MaxPool' && !kept.has(output ?? '')) {
       relus.add(node);
       pools.set(pool, node);
     }

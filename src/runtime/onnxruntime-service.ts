@@ -1,33 +1,41 @@
 /**
- * The tensor service on ONNX Runtime's CPU provider. The package is loaded when the first model is compiled, so commands that compute nothing
+ * The tensor service on ONNX Runtime: its CPU, WebGPU or CUDA provider. Nodes that a GPU provider has no kernel for (float64, some int64 arithmetic) run
+ * on the CPU provider inside the same session; a provider that is missing or does not start is an error, never a CPU run. The package is loaded when the first model is compiled, so commands that compute nothing
  * do not pay for it.
  *
  * Invariants: feeds are checked against the model's static shapes before they reach native code; results are fresh arrays; the same model and
- * feeds give the same bits with any number of threads (tested, and the reason why threads are not in the identity). NaN is a value, not an error.
+ * feeds give the same bits with any number of threads (tested on the CPU, and the reason why threads are not in the identity; a GPU promises tolerances only). NaN is a value, not an error.
  */
 import type * as Ort from 'onnxruntime-node';
 import { PipelineError } from '../core/errors.js';
 import type { CompileOptions, TensorPort, TensorProgram, TensorService } from '../core/tensor-service.js';
 import type { DType, Tensor } from '../core/tensor.js';
 import { allocate, sizeOf } from '../core/tensor.js';
+import { identityOf, type Device } from './targets.js';
 
 export interface OnnxRuntimeOptions {
   /** threads inside one operator */
   readonly threads: number;
+  /** default: cpu */
+  readonly device?: Device;
 }
 
-export function createOnnxRuntimeService({ threads }: OnnxRuntimeOptions): TensorService {
+export function createOnnxRuntimeService({ threads, device = 'cpu' }: OnnxRuntimeOptions): TensorService {
   const programs = new Set<TensorProgram>();
   return {
-    identity: () => 'onnxruntime-cpu',
+    identity: () => identityOf({ runtime: 'onnxruntime', device }),
+    // WebGPU refuses them, and only when the program runs
+    poolIndices: device !== 'webgpu',
 
     async compile(model: Uint8Array, options: CompileOptions = {}): Promise<TensorProgram> {
       const label = options.label ?? 'model';
+      // cuDNN and cuBLAS would otherwise round the factors of float32 products to 10 bits
+      if (device === 'cuda') process.env['NVIDIA_TF32_OVERRIDE'] ??= '0';
       const ort = await loadPackage();
       let session: Ort.InferenceSession;
       try {
         session = await ort.InferenceSession.create(model, {
-          executionProviders: ['cpu'],
+          executionProviders: [device],
           intraOpNumThreads: threads,
           interOpNumThreads: 1,
           executionMode: 'sequential',
@@ -40,6 +48,8 @@ export function createOnnxRuntimeService({ threads }: OnnxRuntimeOptions): Tenso
           logSeverityLevel: 3,
         });
       } catch (cause) {
+        const words = cause instanceof Error ? cause.message : String(cause);
+        if (device !== 'cpu' && NO_DEVICE[device].test(words)) throw deviceMissing(device, words, cause);
         throw runtimeError(`'${label}' could not be loaded by ONNX Runtime`, cause);
       }
       const program = new OnnxRuntimeProgram(ort, session, label, () => programs.delete(program));
@@ -126,6 +136,15 @@ function fromRuntime(result: Ort.Tensor): Tensor {
   const empty = result.dims.includes(0);
   return { dtype, shape: [...result.dims], data: empty ? allocate(dtype, 0) : (result.data as Tensor['data']) };
 }
+
+/** How the providers say that there is nothing to run on. */
+const NO_DEVICE: Readonly<Record<Exclude<Device, 'cpu'>, RegExp>> = { webgpu: /WebGPU adapter|webgpu.*not (available|supported|found)|WebGpuContext::Initialize/i, cuda: /Failed to load shared library|CUDA (failure|error)|not supported|no CUDA-capable|cudaSetDevice|cudaGetDevice/i };
+
+function deviceMissing(device: Exclude<Device, 'cpu'>, words: string, cause: unknown): PipelineError {
+  const hint = device === 'webgpu' ? 'Install a graphics driver with Vulkan (Linux), Metal (macOS) or Direct3D 12 (Windows), or choose --device cpu.' : 'Install the CUDA provider (ONNXRUNTIME_NODE_INSTALL=v12 npm rebuild onnxruntime-node) with CUDA 12 and cuDNN 9, or choose --device cpu.';
+  return new PipelineError('E_DEVICE', `"${device}" does not work on this machine`, { facts: { expected: `a ${device === 'webgpu' ? 'WebGPU adapter' : 'CUDA device and provider'}`, found: (/Failed to .*/.exec(words)?.[0] ?? words).slice(0, LONGEST_WORDS) }, hint, cause });
+}
+const LONGEST_WORDS = 200;
 
 function runtimeError(message: string, cause: unknown): PipelineError {
   const words = cause instanceof Error ? cause.message : String(cause);

@@ -8,8 +8,7 @@ import { encodeModel } from '../../src/graph/encode.js';
 import { differentiate, gradientName } from '../../src/graph/gradient.js';
 import type { Graph, Value } from '../../src/graph/ir.js';
 import * as L from '../../src/graph/layers.js';
-import { withParameters } from '../../src/graph/parameters.js';
-import { STEP_OUTPUTS, trainingStep } from '../../src/graph/training.js';
+import { trainingStep } from '../../src/graph/training/step.js';
 import { createOnnxRuntimeService } from '../../src/runtime/onnxruntime-service.js';
 import { fixtureBytes, fixtureJson, unpack, worst } from './fixture-tensors.js';
 import type { Packed } from './fixture-tensors.js';
@@ -124,23 +123,20 @@ describe('a small network written by torch.onnx.export', () => {
 
   it('trains as torch.optim.Adam does: the losses of three steps and the weights after them', async () => {
     const [beta1, beta2] = fixture.betas;
-    const step = trainingStep(graph, { loss: 'loss', parameters: names, beta1, beta2, epsilon: fixture.eps });
+    const step = trainingStep(graph, { loss: 'loss', groups: [{ parameters: names }], optimiser: { kind: 'adam', beta1, beta2, epsilon: fixture.eps } });
     const program = await service.compile(encodeModel(step.graph), { label: 'training step' });
-    let parameters: Tensor = step.initial;
-    let moment1: Tensor = tensor('float32', step.initial.shape);
-    let moment2: Tensor = tensor('float32', step.initial.shape);
+    let state = Object.fromEntries(step.state.map(({ input, initial }) => [input, initial]));
     const losses: number[] = [];
     for (let t = 1; t <= fixture.losses.length; t += 1) {
-      const results = await program.run({ image, target, parameters, moment1, moment2, ...step.scalars(t, fixture.rate) });
+      const vectors = Object.fromEntries(Object.entries(state).map(([name, data]) => [name, tensor('float32', [data.length], data)]));
+      const results = await program.run({ image, target, ...vectors, ...step.scalars(t, fixture.rate) });
       losses.push(Number(results['loss']?.data[0]));
-      parameters = results[STEP_OUTPUTS.parameters] as Tensor;
-      moment1 = results[STEP_OUTPUTS.moment1] as Tensor;
-      moment2 = results[STEP_OUTPUTS.moment2] as Tensor;
+      state = Object.fromEntries(step.state.map(({ input, output }) => [input, results[output]?.data as Float32Array]));
     }
     await program.dispose();
     losses.forEach((loss, i) => expect(Math.abs(loss - (fixture.losses[i] as number)), `loss of step ${i + 1}`).toBeLessThan(ADAM_FLOAT32));
-    const trained = withParameters(graph, step.layout, parameters.data as Float32Array);
-    for (const name of names) expect(worst(trained.initializers.get(name) as Tensor, unpack(fixture.trained[name] as Packed)), name).toBeLessThan(ADAM_FLOAT32);
+    const trained = step.weights(state);
+    for (const name of names) expect(worst(trained.get(name) as Tensor, unpack(fixture.trained[name] as Packed)), name).toBeLessThan(ADAM_FLOAT32);
   });
 });
 

@@ -9,7 +9,7 @@ import { encodeModel } from '../../src/graph/encode.js';
 import { differentiate } from '../../src/graph/gradient.js';
 import type { Graph, Value } from '../../src/graph/ir.js';
 import * as L from '../../src/graph/layers.js';
-import { trainingStep } from '../../src/graph/training.js';
+import { trainingStep } from '../../src/graph/training/step.js';
 import { createOnnxRuntimeService } from '../../src/runtime/onnxruntime-service.js';
 
 const service = createOnnxRuntimeService({ threads: 1 });
@@ -112,13 +112,13 @@ describe('one thread and two', () => {
   const { graph, parameters } = network();
   const image = normal([BATCH, 3, 64, 64]);
   const target = tensor('float32', [BATCH, 7], Float32Array.from({ length: BATCH * 7 }, (_, i) => Number(i % 7 === 3)));
-  const step = trainingStep(graph, { loss: 'loss', parameters });
-  const zeros = tensor('float32', step.initial.shape);
+  const step = trainingStep(graph, { loss: 'loss', groups: [{ parameters }], optimiser: { kind: 'adam' } });
+  const state = Object.fromEntries(step.state.map(({ input, initial }) => [input, tensor('float32', [initial.length], initial)]));
 
   it.each<[string, Graph, Record<string, Tensor>]>([
     ['the forward pass', graph, { image, target }],
     ['the gradient by the image', differentiate(graph, { of: 'loss', wrt: ['image'] }), { image, target }],
-    ['a training step', step.graph, { image, target, parameters: step.initial, moment1: zeros, moment2: zeros, ...step.scalars(1, 1e-3) }],
+    ['a training step', step.graph, { image, target, ...state, ...step.scalars(1, 1e-3) }],
   ])('give the same bits: %s', async (_, model, feeds) => {
     const bytes = encodeModel(model);
     const [one, two] = await Promise.all([service, twoThreads].map((s) => s.compile(bytes)));
@@ -129,5 +129,22 @@ describe('one thread and two', () => {
         expect(Buffer.from(found?.[name]?.data.buffer as ArrayBuffer).equals(Buffer.from(expected?.[name]?.data.buffer as ArrayBuffer)), name).toBe(true);
       }
     }
+  });
+});
+
+describe('a device', () => {
+  it('is in the identity', () => {
+    expect(createOnnxRuntimeService({ threads: 1, device: 'webgpu' }).identity()).toBe('onnxruntime-webgpu');
+  });
+
+  it.each(['webgpu', 'cuda'] as const)('that is missing is an error, never a run on the CPU: %s', async (device) => {
+    const other = createOnnxRuntimeService({ threads: 1, device });
+    const b = new GraphBuilder();
+    b.output('y', L.relu(b, b.input('x', 'float32', [2])));
+    const compiled = await other.compile(encodeModel(b.build())).catch((error: unknown) => error);
+    // a machine that has the device computes with it
+    if (compiled instanceof PipelineError) expect(compiled).toMatchObject({ code: 'E_DEVICE', hint: expect.stringContaining('--device cpu') as string });
+    else expect(compiled).toMatchObject({ inputs: [{ name: 'x' }] });
+    await other.dispose();
   });
 });

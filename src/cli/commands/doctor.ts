@@ -1,8 +1,10 @@
 /** `pipeline doctor`: tries, by doing it, what pipeline needs of this machine. What is not as it should be says what to do; exit code 6 if something needed is missing. */
 import { arch, cpus, platform, release } from 'node:os';
+import { chosenTarget } from '../computing.js';
 import { failed, works, type Check, type CheckStatus } from '../doctor/check.js';
 import { nodeCheck } from '../doctor/node-check.js';
 import { storeChecks } from '../doctor/store-checks.js';
+import { targetChecks } from '../doctor/target-checks.js';
 import { EXIT } from '../exit-codes.js';
 import type { Invocation } from '../invocation.js';
 import { availableCpus, availableMemoryMb, installedVersions } from '../machine-limits.js';
@@ -12,7 +14,7 @@ import { longest, textTable } from '../render/text-table.js';
 import { printable } from '../terminal.js';
 import { tryRemote } from '../try-remote.js';
 
-const WORDS: Readonly<Record<CheckStatus, string>> = { works: 'works', warning: 'warning', failed: 'does not work' };
+const WORDS: Readonly<Record<CheckStatus, string>> = { works: 'works', absent: 'not there', warning: 'warning', failed: 'does not work' };
 
 export async function handle(invocation: Invocation): Promise<number> {
   const { io, options, out } = invocation;
@@ -20,7 +22,7 @@ export async function handle(invocation: Invocation): Promise<number> {
   const checks = [
     nodeCheck(process.versions.node, new Date()),
     await attempt('stage types', 'run: npm run build', () => Promise.resolve(`${compositionOf(io).registry.manifests.size} known`)),
-    await attempt('tensor service', 'install the packages again: npm ci', tryTensors),
+    ...(await targetChecks(chosenTarget(invocation), io.env)),
     ...(await storeChecks(store)),
     ...(await tryRemote(invocation)),
   ];
@@ -31,10 +33,10 @@ export async function handle(invocation: Invocation): Promise<number> {
     io.stdout.write(`${JSON.stringify({ schema: 'pipeline.doctor.v1', ok: isFine, machine, software, checks: checks.map((check) => ({ ...check, ok: check.status !== 'failed' })) })}\n`);
     return isFine ? EXIT.ok : EXIT.environment;
   }
-  const shown = options.quiet ? checks.filter(({ status }) => status !== 'works') : checks;
+  const shown = options.quiet ? checks.filter(({ status }) => status === 'warning' || status === 'failed') : checks;
   if (!options.quiet) io.stdout.write(`${textTable(['', ''], [...Object.entries(machine), ...Object.entries(software)].map((row) => [...row])).trimStart()}\n\n`);
   const [nameWidth, wordWidth] = [longest(shown.map(({ name }) => name)), longest(shown.map(({ status }) => WORDS[status]))];
-  const marks: Readonly<Record<CheckStatus, string>> = { works: out.green(out.symbol('ran')), warning: out.yellow(out.symbol('warning')), failed: out.red(out.symbol('failed')) };
+  const marks: Readonly<Record<CheckStatus, string>> = { works: out.green(out.symbol('ran')), absent: out.dim('–'), warning: out.yellow(out.symbol('warning')), failed: out.red(out.symbol('failed')) };
   for (const { name, status, detail, hint } of shown) {
     io.stdout.write(`${marks[status]} ${name.padEnd(nameWidth)}  ${WORDS[status].padEnd(wordWidth)}  ${printable(detail)}\n`);
     if (hint !== undefined) io.stdout.write(`${' '.repeat(nameWidth + wordWidth + 6)}${out.arrow} ${printable(hint)}\n`);
@@ -47,21 +49,5 @@ async function attempt(name: string, hint: string, work: () => Promise<string>):
     return works(name, await work());
   } catch (error) {
     return failed(name, error instanceof Error ? error.message : String(error), hint);
-  }
-}
-
-/** Compiles and runs a model of one node. */
-async function tryTensors(): Promise<string> {
-  const [{ GraphBuilder }, { encodeModel }, { createOnnxRuntimeService }] = await Promise.all([import('../../graph/builder.js'), import('../../graph/encode.js'), import('../../runtime/onnxruntime-service.js')]);
-  const builder = new GraphBuilder();
-  const x = builder.input('x', 'float32', [2]);
-  builder.output('y', builder.op('Add', [x, x]));
-  const service = createOnnxRuntimeService({ threads: 1 });
-  try {
-    const program = await service.compile(encodeModel(builder.build()), { label: 'doctor' });
-    const { y } = await program.run({ x: { dtype: 'float32', shape: [2], data: Float32Array.of(1, 2) } });
-    return `${service.identity()}, 1 + 1 = ${y?.data[0] ?? '?'}`;
-  } finally {
-    await service.dispose();
   }
 }

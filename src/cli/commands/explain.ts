@@ -7,7 +7,7 @@ import { splitSelectors } from '../../engine/stage-selector.js';
 import { checkedPlan } from '../checked-plan.js';
 import type { Invocation } from '../invocation.js';
 import { projectPaths } from '../project-paths.js';
-import { compositionOf } from '../registry.js';
+import { computingComposition } from '../computing.js';
 import { withReadingStore } from '../reading-store.js';
 import { shortKey } from '../render/stage-line.js';
 import { runLabeller } from '../run-label.js';
@@ -29,7 +29,7 @@ export async function handle(invocation: Invocation): Promise<number> {
   const checked = await checkedPlan(invocation, file);
   if (checked.plan === undefined) return checked.exitCode;
   const { plan } = checked;
-  const { registry } = compositionOf(io);
+  const { registry } = computingComposition(invocation, file);
   const explanations = await withReadingStore(projectPaths(invocation, file).store, (store) => explainStages(plan, splitSelectors(stage), { registry, store }));
   const [explanation, ...others] = explanations;
   if (explanation === undefined) throw new PipelineError('E_USAGE', '"explain" needs the name of a stage', { facts: { expected: 'a stage', found: stage }, hint: 'name one of the stages of the file' });

@@ -12,7 +12,7 @@ import { flagOption, textOption } from '../option-values.js';
 import { outlineOf } from '../outline-of.js';
 import { projectPaths } from '../project-paths.js';
 import { withReadingStore } from '../reading-store.js';
-import { compositionOf } from '../registry.js';
+import { computingComposition } from '../computing.js';
 
 export async function handle(invocation: Invocation): Promise<number> {
   const { args, options } = invocation;
@@ -31,7 +31,7 @@ export async function handle(invocation: Invocation): Promise<number> {
 }
 
 function statusesOf(invocation: Invocation, file: string, plan: Plan): Promise<StageStatus[]> {
-  const { registry } = compositionOf(invocation.io);
+  const { registry } = computingComposition(invocation, file);
   return withReadingStore(projectPaths(invocation, file).store, (store) => planStatus(plan, { registry, store }));
 }
 

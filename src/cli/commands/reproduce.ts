@@ -15,13 +15,13 @@ import { checkedPlan } from '../checked-plan.js';
 import { EXIT } from '../exit-codes.js';
 import { interruption } from '../interruption.js';
 import type { Invocation } from '../invocation.js';
-import { availableCpus, availableMemoryMb, installedVersions } from '../machine-limits.js';
+import { availableCpus, availableMemoryMb } from '../machine-limits.js';
 import { textOption } from '../option-values.js';
 import { selectRun } from '../../engine/run-selection.js';
 import { selectionOf } from '../plan-request.js';
 import { projectPaths } from '../project-paths.js';
 import { withReadingStore } from '../reading-store.js';
-import { compositionOf } from '../registry.js';
+import { computingComposition, runSoftware } from '../computing.js';
 import { repeatedRequest } from '../repeated-request.js';
 import { commandOf } from '../run-command.js';
 import { runLabeller } from '../run-label.js';
@@ -38,7 +38,7 @@ export async function handle(invocation: Invocation): Promise<number> {
   if (checked.plan === undefined) return checked.exitCode;
   const wanted = textOption(options, 'store');
   const fresh = wanted === undefined ? mkdtempSync(join(tmpdir(), 'pipeline-reproduce-')) : resolve(io.cwd, wanted);
-  const { registry, workerEntry } = compositionOf(io);
+  const { registry, workerEntry } = computingComposition(request.invocation, request.file);
   const store = await openStore(fresh, { mode: 'read-write' });
   const pool = createWorkerPool({ workerEntry, env: { ...request.invocation.io.env } });
   try {
@@ -50,7 +50,7 @@ export async function handle(invocation: Invocation): Promise<number> {
       ({ record: after } = await execute(selectRun(checked.plan, selectionOf(request.invocation)).plan, {
         registry, store, pool, cpus: availableCpus(), memoryMb: availableMemoryMb(), keepGoing: true, force: () => true, signal: stop.signal,
         ...(options.jobs === undefined ? {} : { jobs: options.jobs }),
-        onEvent: (event) => renderer.onEvent(event), software: installedVersions(), command: commandOf(request.invocation),
+        onEvent: (event) => renderer.onEvent(event), software: runSoftware(request.invocation, request.file), command: commandOf(request.invocation),
       }));
     } finally {
       await renderer.close();

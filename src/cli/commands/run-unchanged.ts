@@ -7,7 +7,7 @@ import { recallRun, touchRecords, type MemoryPlace, type RememberedRun } from '.
 import { openStore } from '../../engine/store/file-store.js';
 import { EXIT } from '../exit-codes.js';
 import type { Invocation } from '../invocation.js';
-import { installedVersions } from '../machine-limits.js';
+import { runSoftware } from '../computing.js';
 import { countsLine } from '../render/stage-line.js';
 import { printResults } from '../results-output.js';
 import { requestOf } from '../plan-request.js';
@@ -40,7 +40,7 @@ async function again(run: RememberedRun, began: number, place: MemoryPlace, invo
       const journal = RunJournal.unchanged(run.plan, run.stages, { store, onEvent: (event) => {
         tags.onEvent(event);
         renderer.onEvent(event);
-      }, software: installedVersions(), command: commandOf(invocation), ...(request === undefined ? {} : { request }), began });
+      }, software: runSoftware(invocation, invocation.args[0]), command: commandOf(invocation), ...(request === undefined ? {} : { request }), began });
       journal.throwFailure();
       summary = await journal.finish(false, { outside: new Map() });
     } finally {

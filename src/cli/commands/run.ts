@@ -19,12 +19,12 @@ import { EXIT } from '../exit-codes.js';
 import { failedLogLines } from '../failed-log.js';
 import { interruption } from '../interruption.js';
 import type { Invocation } from '../invocation.js';
-import { availableCpus, availableMemoryMb, installedVersions } from '../machine-limits.js';
+import { availableCpus, availableMemoryMb } from '../machine-limits.js';
 import { requestOf, selectionOf } from '../plan-request.js';
 import { printUnsaved, throwIfNotDeterministic } from '../run-outcome.js';
 import { textOption } from '../option-values.js';
 import { projectPaths } from '../project-paths.js';
-import { compositionOf } from '../registry.js';
+import { computingComposition, runSoftware } from '../computing.js';
 import { reportModel } from '../report-model.js';
 import { countsLine } from '../render/stage-line.js';
 import { ALL_STAGES, resumeCommand } from '../resume-command.js';
@@ -54,7 +54,7 @@ async function runOnce(invocation: Invocation, point?: PointToRun): Promise<Fini
   const request = requestOf(invocation, options.set, point?.sweep);
   const paths = projectPaths(invocation, file);
   checkFolder(paths.results, 'the results', 'Name a folder with --results.');
-  const { registry, workerEntry } = compositionOf(io);
+  const { registry, workerEntry } = computingComposition(invocation, file);
   const compare = selected(plan, splitSelectors(textOption(options, 'checkDeterminism') ?? ''), mayRun);
   const { store, interrupt, finish } = await openRunStore(invocation, paths);
   const tags = runTags(invocation, store);
@@ -86,7 +86,7 @@ async function runOnce(invocation: Invocation, point?: PointToRun): Promise<Fini
           tags.onEvent(event);
           renderer.onEvent(event);
         },
-        software: installedVersions(),
+        software: runSoftware(invocation, file),
         command: commandOf(invocation),
       });
     } finally {

@@ -1,5 +1,5 @@
 /** Commands that show what is stored and what was run. */
-import { type CommandSpec } from './spec.js';
+import { COMPUTE, type CommandSpec } from './spec.js';
 
 const RUN = { name: 'RUN', description: 'id, name, tag, latest, latest~1, or a unique beginning' };
 
@@ -135,8 +135,9 @@ export const LOOK_COMMANDS: readonly CommandSpec[] = [
     name: 'doctor',
     group: 'Look',
     summary: 'Check what pipeline needs of this machine.',
+    details: 'Every device on which tensors could be computed is tried by computing on it, in a process of its own.',
     args: [],
-    options: [],
+    options: [...COMPUTE],
     examples: [['pipeline doctor', 'versions, services, and whether the cache can be written']],
     load: () => import('../commands/doctor.js'),
   },

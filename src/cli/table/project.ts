@@ -1,6 +1,6 @@
 /** Commands for a project as a whole. */
 import { RUN_COMMANDS } from './run.js';
-import { FILE, PARAMS_FILE, PROFILE, SET, type CommandSpec } from './spec.js';
+import { COMPUTE, FILE, PARAMS_FILE, PROFILE, SET, type CommandSpec } from './spec.js';
 
 const RUN_OPTIONS = RUN_COMMANDS.find(({ name }) => name === 'run')?.options ?? [];
 
@@ -39,6 +39,7 @@ export const PROJECT_COMMANDS: readonly CommandSpec[] = [
       SET,
       PROFILE,
       PARAMS_FILE,
+      ...COMPUTE,
     ],
     examples: [
       ['pipeline graph pipelines/face-rois.yaml', 'Mermaid text, to paste into Markdown'],

@@ -1,5 +1,5 @@
 /** Commands that run pipelines or say what a run would do. */
-import { SET, CACHE_MODE, REMOTE, RESULTS, FILE, MAX_POINTS, PARAMS_FILE, PROFILE, SELECTION, SWEEP, TARGETS, type CommandSpec } from './spec.js';
+import { SET, CACHE_MODE, COMPUTE, REMOTE, RESULTS, FILE, MAX_POINTS, PARAMS_FILE, PROFILE, SELECTION, SWEEP, TARGETS, type CommandSpec } from './spec.js';
 
 export const RUN_COMMANDS: readonly CommandSpec[] = [
   {
@@ -18,6 +18,7 @@ export const RUN_COMMANDS: readonly CommandSpec[] = [
       { flags: '--keep-going', description: 'after a failure go on with the stages that do not depend on it' },
       { flags: '--force [stages]', description: 'run again even if stored: --force for all stages, --force=dream,evaluate for some, --force=\'voxels[seed=1]\' for instances of a matrix' },
       { flags: '--check-determinism [stages]', description: 'run stages whose results are stored again, beside them, and compare the bytes; exit code 5 if they differ' },
+      ...COMPUTE,
       CACHE_MODE,
       REMOTE,
       RESULTS,
@@ -37,7 +38,7 @@ export const RUN_COMMANDS: readonly CommandSpec[] = [
     group: 'Run',
     summary: 'Say beforehand what a run would do with each stage: hit, run or maybe.',
     args: [FILE, TARGETS],
-    options: [SWEEP, MAX_POINTS, PROFILE, PARAMS_FILE, ...SELECTION],
+    options: [SWEEP, MAX_POINTS, PROFILE, PARAMS_FILE, ...SELECTION, ...COMPUTE],
     examples: [
       ['pipeline plan pipelines/face-rois.yaml --set stages.dream.params.steps=128', 'what would that change cost?'],
       ['pipeline plan sweep.yaml --set params.percent=1,5,25,100', 'and what would a sweep?'],
@@ -49,7 +50,7 @@ export const RUN_COMMANDS: readonly CommandSpec[] = [
     group: 'Run',
     summary: 'Say why a stage would run again: each value that differs from what is stored.',
     args: [FILE, { name: 'STAGE', description: 'name of the stage in the file; of a stage with a matrix all its instances are told, equal ones together' }],
-    options: [SET, PROFILE, PARAMS_FILE],
+    options: [SET, PROFILE, PARAMS_FILE, ...COMPUTE],
     examples: [['pipeline explain pipelines/face-rois.yaml dream', 'params.steps 64 → 128']],
     load: () => import('../commands/explain.js'),
   },

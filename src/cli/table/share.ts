@@ -1,5 +1,5 @@
 /** Commands that take a run elsewhere. */
-import type { CommandSpec } from './spec.js';
+import { COMPUTE, type CommandSpec } from './spec.js';
 
 export const SHARE_COMMANDS: readonly CommandSpec[] = [
   {
@@ -33,6 +33,7 @@ export const SHARE_COMMANDS: readonly CommandSpec[] = [
     options: [
       { flags: '--store <dir>', description: 'keep the fresh store there (default: a temporary folder, removed)' },
       { flags: '--jobs <n>', description: 'stages that run at once at most' },
+      ...COMPUTE,
     ],
     examples: [['pipeline reproduce latest', 'does it give the same again?']],
     load: () => import('../commands/reproduce.js'),

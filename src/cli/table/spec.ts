@@ -44,6 +44,10 @@ export const SELECTION: readonly OptionSpec[] = [
 export const TARGETS: ArgumentSpec = { name: 'STAGE', description: 'stages to go to: dream, \'voxels[seed=1]\', fit*; everything when none is named', optional: true, variadic: true };
 export const CACHE_MODE: OptionSpec = { flags: '--cache-mode <mode>', description: 'off: neither read nor write; read: use what is there; read-write (default)', choices: ['off', 'read', 'read-write'] };
 export const REMOTE: OptionSpec = { flags: '--remote <mode>', description: 'the shared cache of pipeline.config.yaml: off, read, or read-write (default: what stands there)', choices: ['off', 'read', 'read-write'] };
+export const COMPUTE: readonly OptionSpec[] = [
+  { flags: '--device <device>', description: 'where tensors are computed: auto (CUDA if there, else CPU), cpu, webgpu, cuda', choices: ['auto', 'cpu', 'webgpu', 'cuda'] },
+  { flags: '--runtime <runtime>', description: 'what computes them: onnxruntime (default) or tensorflow', choices: ['onnxruntime', 'tensorflow'] },
+];
 export const RESULTS: OptionSpec = { flags: '--results <dir>', description: 'where pictures, tables and the report go (default: results/ in the project)' };
 export const FILE: ArgumentSpec = { name: 'FILE', description: 'the pipeline file (YAML)' };
 

@@ -25,11 +25,14 @@ export interface ConfigField {
 /** Groups of fields: their description for the schema. */
 export const CONFIG_GROUPS: Readonly<Record<string, string>> = {
   cache: 'The local cache.',
+  compute: 'Where tensors are computed: docs/runtimes.md. It is part of the key of the stages that compute with them.',
   remote: 'A second level of the cache that several machines share: docs/sharing.md.',
   'remote.sign': 'The private key that signs what is sent. The key itself stands in a file outside of the project, or in an environment variable.',
 };
 
 export const REMOTE_MODES = ['off', 'read', 'read-write'] as const;
+export const DEVICE_CHOICES = ['auto', 'cpu', 'webgpu', 'cuda'] as const;
+export const RUNTIME_CHOICES = ['onnxruntime', 'tensorflow'] as const;
 const HEADER_PATTERN = "^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}$";
 
 const TEXT = { schema: { type: 'string', minLength: 1 }, accepts: isText };
@@ -39,6 +42,14 @@ const TIME = { schema: { type: 'string', pattern: TIME_PATTERN }, expected: 'a t
 
 export const CONFIG_FIELDS: readonly ConfigField[] = [
   { name: 'cache.directory', ...PATH, description: 'Where the local cache lies, relative to the project.', default: 'cache', flag: '--cache-dir', env: 'PIPELINE_CACHE_DIR' },
+  {
+    name: 'compute.device', description: 'auto: CUDA where it is installed, otherwise the CPU; a device that is named and does not work is an error.', default: 'auto', flag: '--device', env: 'PIPELINE_DEVICE',
+    schema: { enum: DEVICE_CHOICES }, expected: 'auto, cpu, webgpu or cuda', accepts: (value) => (DEVICE_CHOICES as readonly JsonValue[]).includes(value),
+  },
+  {
+    name: 'compute.runtime', description: 'tensorflow needs @tensorflow/tfjs-node-gpu or @tensorflow/tfjs-node, which is installed separately.', default: 'onnxruntime', flag: '--runtime', env: 'PIPELINE_RUNTIME',
+    schema: { enum: RUNTIME_CHOICES }, expected: 'onnxruntime or tensorflow', accepts: (value) => (RUNTIME_CHOICES as readonly JsonValue[]).includes(value),
+  },
   {
     name: 'remote.url', description: 'A server that speaks the HTTP protocol of Bazel\'s remote caches; results lie below it under ac/ and cas/.', env: 'PIPELINE_REMOTE_URL',
     schema: { type: 'string', pattern: '^https?://[^@?#]+$' }, expected: 'an http or https address without a password, query or fragment', accepts: isAddress,

@@ -2,7 +2,8 @@
  * The two gradients of a convolution y = conv(x, w) as graphs.
  *
  * By x: with stride 1 a convolution of dy with the kernels rotated by 180 degrees and in/out channels swapped (the fast form on ONNX Runtime);
- * otherwise ConvTranspose with the same weights, which is also faster into the few channels of an image.
+ * otherwise ConvTranspose with the same weights, which is also faster into the few channels of an image; patches (kernel = stride) are one product whose rows
+ * are laid out as pixels.
  * By w: dw[o, c, t] = sum over n, l of dy[n, o, l] x[n, c, l·stride + t·dilation - pad]: for each kernel offset t one slice of the padded,
  * channels-last x and one matrix product; with groups or few channels one convolution whose batch axis is the channel axis.
  */
@@ -33,10 +34,35 @@ export function convolutionInputGradient(b: Emitter, dy: Value, w: Value, xShape
     const flipped = constant === undefined ? rotatedInGraph(b, w, g.group) : b.constant(rotateKernels(constant, g.group));
     return b.op('Conv', [dy, flipped], { kernel_shape: g.kernel, pads: [...begins, ...ends], dilations: g.dilations, group: g.group, strides: g.strides });
   }
+  if (isPatches(g, spatial)) return patchGradient(b, dy, w, g);
   // rows and columns that no window reached, because the stride did not divide the padded extent, come back as output padding
   const leftOver = spatial.map((extent, i) => (extent + (g.begins[i] as number) + (g.ends[i] as number) - (reach[i] as number) - 1) % (g.strides[i] as number));
   const attributes = { kernel_shape: g.kernel, strides: g.strides, pads: padsOf(g), dilations: g.dilations, group: g.group };
   return b.op('ConvTranspose', [dy, w], leftOver.some((extent) => extent > 0) ? { ...attributes, output_padding: leftOver } : attributes);
+}
+
+/** Square windows side by side that cover the image: the patches of a vision transformer, the first layer and the reductions of ConvNeXt. */
+function isPatches(g: ConvolutionGeometry, spatial: Shape): boolean {
+  const [k] = g.kernel as [number];
+  const square = g.kernel.length === 2 && [...g.kernel, ...g.strides].every((extent) => extent === k);
+  return square && k > 1 && g.group === 1 && padsOf(g).every((p) => p === 0) && g.dilations.every((d) => d === 1) && spatial.every((extent) => extent % k === 0);
+}
+
+/** dx of patches: one product with wᵀ [C·k·k, O], whose rows are then laid out as pixels. */
+function patchGradient(b: Emitter, dy: Value, w: Value, g: ConvolutionGeometry): Value {
+  const [outputs, channels] = w.shape as [number, number];
+  const rows = channels * sizeOf(g.kernel);
+  const constant = b.constantOf(w);
+  const turned = constant === undefined ? transpose(b, reshape(b, w, [outputs, rows]), [1, 0]) : b.constant(transposedMatrix(constant, outputs, rows));
+  const pixels = b.op('Conv', [dy, reshape(b, turned, [rows, outputs, 1, 1])], { kernel_shape: [1, 1] });
+  return b.op('DepthToSpace', [pixels], { blocksize: g.kernel[0] as number, mode: 'CRD' });
+}
+
+function transposedMatrix(w: Tensor, rows: number, columns: number): Tensor {
+  const data = allocate(w.dtype, w.data.length) as Float32Array;
+  const from = w.data as Float32Array;
+  for (let r = 0; r < rows; r += 1) for (let c = 0; c < columns; c += 1) data[c * rows + r] = from[r * columns + c] as number;
+  return { dtype: w.dtype, shape: [columns, rows], data };
 }
 
 /** dw of the shape of w [O, C/group, …] from x [N, C, …] and dy [N, O, …]. */

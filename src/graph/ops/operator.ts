@@ -32,6 +32,8 @@ export type PoolTies = 'first' | 'every';
 
 export interface GradientRequest extends NodeCall {
   readonly poolTies: PoolTies;
+  /** whether a max pool may be asked for the positions of its maxima */
+  readonly poolIndices: boolean;
   readonly emit: Emitter;
   readonly outputs: readonly Value[];
   /** gradient by each output; undefined where the objective does not depend on it */

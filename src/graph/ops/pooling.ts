@@ -9,9 +9,10 @@ import { add, maxPool2d, mul, reshape, separable, sub } from '../layers.js';
 import { int, onlyInt } from './attributes.js';
 import { perChannel, repeatPixels } from './channelwise.js';
 import { applyToAxis } from './linear.js';
-import { STEP_SLOPE } from './masks.js';
+import { zeroMask } from './masks.js';
 import { describe, operator } from './operator.js';
 import type { Operator, PoolTies, ShapeContext } from './operator.js';
+import { overlappingMaxGradient } from './overlapping-pool.js';
 import { padsOf, slidingExtents, windowAttributes, windowsOf } from './windows.js';
 import type { Windows } from './windows.js';
 
@@ -49,6 +50,10 @@ export const poolingOperators = {
       const x = c.input(0);
       const w = windowsOf(c, x.shape.slice(2), kernelOf(c));
       if (disjoint(w) && wholeWindows(x, w)) return [disjointMaxGradient(c.emit, x, c.y, c.dy, w.kernel, c.request.poolTies)];
+      if (!c.request.poolIndices) {
+        if (x.shape.length !== 4) return c.refuse('without positions of the maxima, pools over two spatial axes only');
+        return [overlappingMaxGradient(c.emit, x, c.y, c.dy, w)];
+      }
       // A second pool for the positions: the first stays without them and so inside the fast layout.
       const [, indices] = c.emit.ops('MaxPool', [x], c.call.attributes, 2) as [Value, Value];
       const zeros = c.emit.op('Expand', [c.emit.scalar(0, x.dtype), c.emit.ints([sizeOf(x.shape)])]);
@@ -130,15 +135,13 @@ function wholeWindows(x: Value, w: Windows): boolean {
  * fast on ONNX Runtime as MaxPool's Indices, a scalar loop. For `every` no operator leaves the blocked layout of a convolution chain.
  */
 function disjointMaxGradient(b: Emitter, x: Value, y: Value, dy: Value, kernel: readonly number[], ties: PoolTies): Value {
-  // 1 where v = 0 and 0 where v < 0: v is never positive here
-  const isZero = (v: Value): Value => b.op('HardSigmoid', [v], { alpha: STEP_SLOPE, beta: 1 });
-  const isMaximum = isZero(add(b, x, repeatPixels(b, perChannel(b, y, -1), kernel)));
+  const isMaximum = zeroMask(b, add(b, x, repeatPixels(b, perChannel(b, y, -1), kernel)));
   if (ties === 'every') return mul(b, isMaximum, repeatPixels(b, dy, kernel));
   const [rows, columns] = kernel as [number, number];
   const [height, width] = x.shape.slice(2) as [number, number];
   const ranks = Float32Array.from({ length: height * width }, (_, i) => rows * columns - ((Math.floor(i / width) % rows) * columns + (i % width % columns)));
   const rank = mul(b, isMaximum, b.floats([1, 1, height, width], ranks));
-  const first = isZero(sub(b, rank, repeatPixels(b, maxPool2d(b, rank, { kernel: [rows, columns] }), kernel)));
+  const first = zeroMask(b, sub(b, rank, repeatPixels(b, maxPool2d(b, rank, { kernel: [rows, columns] }), kernel)));
   return mul(b, first, repeatPixels(b, dy, kernel));
 }
 

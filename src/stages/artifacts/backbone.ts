@@ -11,6 +11,7 @@ import { cut } from '../../graph/cut.js';
 import { decodeModel } from '../../graph/decode.js';
 import type { Graph } from '../../graph/ir.js';
 import { div, sub } from '../../graph/layers.js';
+import { optimise } from '../../graph/optimise/index.js';
 import { channelMap } from './channel-map.js';
 
 export interface Preprocessing {
@@ -68,7 +69,8 @@ export function inputExtents(input: string, batch: number, size: number): Record
 export const layerOutput = (layer: string): string => `layer:${layer}`;
 
 /**
- * A graph from images in [0, 1] to the named layers: image → (image − mean)/std → model, cut behind the last layer wanted.
+ * A graph from images in [0, 1] to the named layers: image → (image − mean)/std → model, cut behind the last layer wanted and optimised (batch
+ * normalisation folded and the like), so only the layers asked for keep their values.
  * @shape input `image`: float32 [batch, 3, size, size]; outputs `layer:<name>`: float32 [batch, channel, height, width]
  * Errors: E_GRAPH for a layer that the model does not have (naming the nearest), or whose output is not a map of channels.
  */
@@ -92,5 +94,5 @@ export function layerGraph(backbone: Backbone, batch: number, layers: readonly s
     }
     builder.output(layerOutput(layer), map);
   }
-  return builder.build();
+  return optimise(builder.build(), []);
 }

@@ -8,13 +8,14 @@ import { GraphBuilder } from '../../graph/builder.js';
 import { encodeModel } from '../../graph/encode.js';
 import type { Graph } from '../../graph/ir.js';
 import { div, sub } from '../../graph/layers.js';
-import { trainingStep } from '../../graph/training.js';
+import { scheduleFactor, warmupFactor } from '../../graph/training/schedule.js';
+import { trainingStep } from '../../graph/training/step.js';
 import { writeBackbone, type Preprocessing } from '../artifacts/backbone.js';
 import { CELL_CLASSES, CELL_GRID, readLabelledImages } from '../artifacts/labelled-images.js';
 import { defineStage } from '../define.js';
+import { train } from '../training/loop.js';
 import { Augmenter, type Batch } from './augment.js';
 import { CONV_LAYERS, HEAD, IMAGE_CLASSES, imageLogits, initialWeights, loss, network } from './network.js';
-import { train } from './train.js';
 
 /** the model sees (x − ½)/¼. @source reference recipe, section 3 */
 const MEAN = [0.5, 0.5, 0.5] as const;
@@ -25,6 +26,8 @@ const FEEDS = { images: 'images', imageTargets: 'imageTargets', cellTargets: 'ce
 /** Adam as the recipe has it */
 const BETA1 = 0.9;
 const BETA2 = 0.98;
+/** steps, of a tenth of a second and more */
+const CHECKPOINT_EVERY = 100;
 /** images in one run when accuracy is measured */
 const TEST_BATCH = 50;
 /** the network halves its input four times down to the cells */
@@ -74,12 +77,18 @@ export default defineStage({
     let weights: ReadonlyMap<string, Tensor> = initialWeights(random.fork('weights'));
     let losses: readonly number[] = [];
     if (params.epochs > 0) {
-      const step = trainingStep(lossGraph(params.batch, weights, params.cell_weight), { loss: 'loss', parameters: [...weights.keys()], beta1: BETA1, beta2: BETA2 });
+      const step = trainingStep(lossGraph(params.batch, weights, params.cell_weight), { loss: 'loss', groups: [{ parameters: [...weights.keys()] }], optimiser: { kind: 'adam', beta1: BETA1, beta2: BETA2 } });
       const program = await services.tensor.compile(encodeModel(step.graph), { label: 'training step' });
-      const trained = await train(program, step, (indices, t) => feedsOf(augmenter.batch(indices, t), params.batch), training, random.fork('order'), { epochs: params.epochs, batch: params.batch, learningRate: params.learning_rate, warmup: params.warmup }, context);
+      const trained = await train(program, step, {
+        count: training.length, batch: params.batch, epochs: params.epochs, random: random.fork('order'), checkpointEvery: CHECKPOINT_EVERY,
+        rate: (when) => params.learning_rate * warmupFactor(when.step, params.warmup) * scheduleFactor({ kind: 'cosine' }, when),
+        *feeds(batches, first) {
+          for (const [k, indices] of batches.entries()) yield feedsOf(augmenter.batch(indices, first + k), params.batch);
+        },
+      }, context);
       await program.dispose();
       losses = trained.losses;
-      weights = new Map(step.layout.map((slot) => [slot.name, tensor('float32', slot.shape, trained.weights.slice(slot.offset, slot.offset + slot.size))]));
+      weights = step.weights(trained.state);
     }
     const accuracy = await measureAccuracy(services.tensor, weights, augmenter, data, held);
     const preprocessing: Preprocessing = { size: SIZE, crop: 'centre', mean: MEAN, std: STD };

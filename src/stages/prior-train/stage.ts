@@ -2,16 +2,17 @@
 import { Type } from '@sinclair/typebox';
 import { PipelineError } from '../../core/errors.js';
 import type { ReportBlock } from '../../core/report-block.js';
-import { tensor, type Tensor } from '../../core/tensor.js';
+import type { Tensor } from '../../core/tensor.js';
 import { GraphBuilder } from '../../graph/builder.js';
 import { encodeModel } from '../../graph/encode.js';
 import type { Graph } from '../../graph/ir.js';
-import { trainingStep } from '../../graph/training.js';
+import { scheduleFactor, warmupFactor } from '../../graph/training/schedule.js';
+import { trainingStep } from '../../graph/training/step.js';
 import { PRIOR, writePrior } from '../artifacts/prior.js';
-import { train } from '../backbone-train/train.js';
 import { defineStage } from '../define.js';
 import { contactSheet } from '../images/contact-sheet.js';
 import { planesToPixels } from '../images/pixels.js';
+import { train } from '../training/loop.js';
 import { denoise, initialWeights, loss, SIZE_UNIT } from './network.js';
 import { NoisyBatches, TARGETS } from './noisy-batches.js';
 import { labelledPictures, trainingStimuli, type Pictures } from './pictures.js';
@@ -19,6 +20,8 @@ import { labelledPictures, trainingStimuli, type Pictures } from './pictures.js'
 /** of Adam */
 const BETA1 = 0.9;
 const BETA2 = 0.99;
+/** steps, of a tenth of a second and more */
+const CHECKPOINT_EVERY = 100;
 /** pictures in one run of the finished model: those of one target are dreamt together */
 const BATCH = 4;
 
@@ -73,13 +76,17 @@ export default defineStage({
     }
     const batches = new NoisyBatches(pictures, range, random.fork('batches'));
     const untrained = initialWeights(random.fork('weights'));
-    const step = trainingStep(lossGraph(params.batch, size, untrained), { loss: 'loss', parameters: [...untrained.keys()], beta1: BETA1, beta2: BETA2 });
+    const step = trainingStep(lossGraph(params.batch, size, untrained), { loss: 'loss', groups: [{ parameters: [...untrained.keys()] }], optimiser: { kind: 'adam', beta1: BETA1, beta2: BETA2 } });
     const program = await services.tensor.compile(encodeModel(step.graph), { label: 'training step' });
-    const all = Int32Array.from({ length: pictures.count }, (_, i) => i);
-    const options = { epochs: params.epochs, batch: params.batch, learningRate: params.learning_rate, warmup: params.warmup };
-    const trained = await train(program, step, (indices, t) => batches.feeds(indices, t), all, random.fork('order'), options, context);
+    const trained = await train(program, step, {
+      count: pictures.count, batch: params.batch, epochs: params.epochs, random: random.fork('order'), checkpointEvery: CHECKPOINT_EVERY,
+      rate: (when) => params.learning_rate * warmupFactor(when.step, params.warmup) * scheduleFactor({ kind: 'cosine' }, when),
+      *feeds(order, first) {
+        for (const [k, indices] of order.entries()) yield batches.feeds(indices, first + k);
+      },
+    }, context);
     await program.dispose();
-    const weights = new Map(step.layout.map((slot) => [slot.name, tensor('float32', slot.shape, trained.weights.slice(slot.offset, slot.offset + slot.size))]));
+    const weights = step.weights(trained.state);
     const model = encodeModel(denoiserGraph(BATCH, size, weights));
     writePrior(outputs.prior, { size, batch: BATCH, ...range }, model);
     const last = trained.losses.at(-1) as number;
@@ -99,7 +106,7 @@ export default defineStage({
     );
     outputs.prior.write(EXAMPLES, await contactSheet(rows, size, sigmas.length));
     const blocks: ReportBlock[] = [
-      { kind: 'metrics', title: 'Denoiser', values: { pictures: pictures.count, epochs: params.epochs, weights: step.initial.data.length, 'mean loss of the last epoch': last } },
+      { kind: 'metrics', title: 'Denoiser', values: { pictures: pictures.count, epochs: params.epochs, weights: [...weights.values()].reduce((sum, { data }) => sum + data.length, 0), 'mean loss of the last epoch': last } },
       { kind: 'images', title: 'Pictures with noise, and denoised', items: [{ file: EXAMPLES }] },
       { kind: 'table', title: 'Mean loss', columns: ['epoch', 'loss'], rows: trained.losses.map((value, epoch) => [epoch + 1, value]) },
     ];

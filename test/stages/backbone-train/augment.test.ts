@@ -3,7 +3,6 @@ import { Random } from '../../../src/core/random.js';
 import { Augmenter, type LabelledPixels } from '../../../src/stages/backbone-train/augment.js';
 import { CELL_CLASSES, CELL_GRID } from '../../../src/stages/artifacts/labelled-images.js';
 import { IMAGE_CLASSES, initialWeights } from '../../../src/stages/backbone-train/network.js';
-import { learningRate } from '../../../src/stages/backbone-train/train.js';
 
 const size = 16;
 const random = new Random('pictures');
@@ -59,13 +58,6 @@ describe('Augmenter', () => {
     expect(Math.max(...deviations)).toBeLessThan(0.43);
     expect(new Set(deviations.map((x) => x.toFixed(3))).size).toBeGreaterThan(4);
   });
-});
-
-it('the learning rate warms up linearly and ends at zero along a half-cosine', () => {
-  const options = { learningRate: 0.003, warmup: 50 };
-  expect(learningRate(0, 1000, options)).toBeCloseTo(0.003 / 50, 9);
-  expect(learningRate(500, 1000, options)).toBeCloseTo(0.0015, 9);
-  expect(learningRate(1000, 1000, options)).toBeCloseTo(0, 12);
 });
 
 it('first weights are He-initialised with zero biases', () => {

@@ -23,6 +23,7 @@ function recorder(onRun: () => void): { readonly service: TensorService; readonl
   const fed: Float32Array[] = [];
   const service: TensorService = {
     identity: () => 'recorder',
+    poolIndices: true,
     compile: async (bytes) => {
       const { inputs, outputs } = decodeModel(bytes);
       return {

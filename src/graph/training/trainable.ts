@@ -1,0 +1,77 @@
+/**
+ * Which weights of an imported model are trained: chosen by layer, with the names that the model has. A weight can be called by its own name
+ * (`features.10.weight`), or, where an exporter gave it none of meaning (`onnx::Conv_123`), by the layer that uses it.
+ */
+import { PipelineError } from '../../core/errors.js';
+import type { Graph } from '../ir.js';
+import { nearest } from '../names.js';
+
+export interface Weight {
+  /** of the initializer */
+  readonly name: string;
+  /** other names it goes by: of the nodes that use it and of what they compute */
+  readonly layers: readonly string[];
+  /** a scale, shift or bias: has at most one axis of more than one element, and is not decayed by custom */
+  readonly vector: boolean;
+}
+
+/** Which inputs of an operator are weights. What is not listed is data: running statistics, epsilons, sizes of a Resize. */
+const WEIGHT_INPUTS: Readonly<Record<string, readonly number[]>> = {
+  Conv: [1, 2], ConvTranspose: [1, 2], Gemm: [1, 2], BatchNormalization: [1, 2], LayerNormalization: [1, 2], InstanceNormalization: [1, 2], GroupNormalization: [1, 2],
+  RMSNormalization: [1], PRelu: [1], MatMul: [0, 1], Add: [0, 1], Sub: [0, 1], Mul: [0, 1], Gather: [0], Concat: [0],
+};
+/** smaller constants of an Add or Mul are numbers of a formula */
+const FORMULA = new Set(['Add', 'Sub', 'Mul', 'Concat']);
+
+/** Weights of a graph in the order of first use: float32 constants that stand where an operator has its weights. */
+export function weightsOf(graph: Graph): Weight[] {
+  const layers = new Map<string, string[]>();
+  for (const node of graph.nodes) {
+    for (const index of WEIGHT_INPUTS[node.op] ?? []) {
+      const name = node.inputs[index] ?? '';
+      const constant = graph.initializers.get(name);
+      if (constant?.dtype !== 'float32' || (FORMULA.has(node.op) && constant.data.length <= 1)) continue;
+      layers.set(name, [...(layers.get(name) ?? []), ...node.outputs, ...(node.name === undefined ? [] : [node.name])]);
+    }
+  }
+  return [...layers].map(([name, used]) => {
+    const shape = graph.initializers.get(name)?.shape ?? [];
+    return { name, layers: [...new Set(used)], vector: shape.filter((extent) => extent > 1).length <= 1 };
+  });
+}
+
+/**
+ * The weights that the patterns name. A pattern is a name or the beginning of one up to a `.` or `/`: `layer4` is all of
+ * `layer4.…`; `*` stands for any characters. A pattern with `!` before it takes weights away again. In the order of first use.
+ * Errors: E_GRAPH for a pattern that names nothing, with the nearest names.
+ */
+export function trainableWeights(graph: Graph, patterns: readonly string[]): Weight[] {
+  const weights = weightsOf(graph);
+  const chosen = new Set<Weight>();
+  for (const pattern of patterns) {
+    const taken = pattern.startsWith('!');
+    const expression = expressionOf(taken ? pattern.slice(1) : pattern);
+    const matches = weights.filter((weight) => [weight.name, ...weight.layers].some((name) => expression.test(name)));
+    if (matches.length === 0) throw nothingNamed(pattern, weights);
+    for (const weight of matches) {
+      if (taken) chosen.delete(weight);
+      else chosen.add(weight);
+    }
+  }
+  return weights.filter((weight) => chosen.has(weight));
+}
+
+/** The whole name, or its beginning up to a separator of levels (torch writes `.`, its old exporter `/`). */
+function expressionOf(pattern: string): RegExp {
+  const literal = pattern.split('*').map((part) => part.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')).join('.*');
+  return new RegExp(`^${literal}(?:[./].*)?$`);
+}
+
+function nothingNamed(pattern: string, weights: readonly Weight[]): PipelineError {
+  const candidates = weights.flatMap((weight) => [weight.name, ...weight.layers].flatMap((name) => [name, ...name.split('.').slice(0, -1).map((_, i, parts) => parts.slice(0, i + 1).join('.'))]));
+  const suggestions = nearest(pattern.replace(/^!/, ''), candidates);
+  return new PipelineError('E_GRAPH', `"${pattern}" names no weight of the model`, {
+    facts: { expected: suggestions === '' ? 'a model with weights' : `layers or weights, nearest ${suggestions}`, found: pattern },
+    hint: 'Name layers as the model does; `layer4` stands for all below it, `*` for any characters.',
+  });
+}
