@@ -86,7 +86,8 @@ function readSmall(path: string): Buffer {
   const { fd, size } = openForReading(path);
   try {
     if (size > LARGEST_FILE) throw formatError(path, 'is too large for a tokenizer', { expected: `at most ${LARGEST_FILE} bytes`, found: size });
-    return readFileSync(fd);
+    const bytes: Buffer = readFileSync(fd);
+    return bytes;
   } finally {
     closeSync(fd);
   }

@@ -1,7 +1,7 @@
 /**
  * The tokenizer with CLIP's own vocabulary against transformers' CLIPTokenizer and open_clip's SimpleTokenizer, on some thousand texts.
  * Run: python tools/oracles/tokenizer.py --full DIR, npm run build, node tools/slow/tokenizer.mjs DIR
- * The two differ from each other (HTML entities, repaired encodings; the sigma at the end of a word, where CLIPTokenizer alone keeps σ): one of them must be met.
+ * The two differ from each other (HTML entities, repaired encodings; the sigma at the end of a word, where CLIPTokenizer alone keeps σ): CLIPTokenizer is what must be met, but for the sigma.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,10 +13,10 @@ let failed = 0;
 for (const name of ['tokenizer.json', 'bpe.txt.gz']) {
   const tokenizer = await readTokenizer(join(folder, name));
   const start = performance.now();
-  const wrong = rows.filter(([text, hub, own]) => ![hub.join(), own.join()].includes(tokenizer.tokens(text).join()));
+  const wrong = rows.filter(([text, hub, own]) => !text.includes('\u03a3') && tokenizer.tokens(text).join() !== hub.join());
   const seconds = (performance.now() - start) / 1000;
   const simple = rows.filter(([text, , own]) => tokenizer.tokens(text).join() === own.join()).length;
-  console.log(`${name}: ${rows.length - wrong.length} of ${rows.length} texts as one of the two, ${simple} as SimpleTokenizer, ${(rows.length / seconds).toFixed(0)} texts a second`);
+  console.log(`${name}: ${rows.length - wrong.length} of ${rows.length} texts as CLIPTokenizer (or with a capital sigma), ${simple} as SimpleTokenizer, ${(rows.length / seconds).toFixed(0)} texts a second`);
   for (const [text, hub] of wrong.slice(0, 5)) console.log(JSON.stringify(text), tokenizer.tokens(text).join(' '), '| expected', hub.join(' '));
   failed += wrong.length;
 }
