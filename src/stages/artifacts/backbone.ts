@@ -11,17 +11,20 @@ import { cut } from '../../graph/cut.js';
 import { decodeModel } from '../../graph/decode.js';
 import type { Graph } from '../../graph/ir.js';
 import { div, sub } from '../../graph/layers.js';
+import { resolveLayer } from '../../graph/names.js';
 import { optimise } from '../../graph/optimise/index.js';
 import { channelMap } from './channel-map.js';
 
 export interface Preprocessing {
-  /** side of the square input, pixels; images are resized to it (bilinear, antialiased) after the crop */
+  /** side of the square input, pixels; images are resized to it (antialiased) after the crop */
   readonly size: number;
   /** `centre`: the largest centred square first; `none`: the image is square already (anything else is refused) */
   readonly crop: 'centre' | 'none';
   /** per colour (R, G, B) in units of [0, 1]: the model sees (x − mean)/std */
   readonly mean: readonly [number, number, number];
   readonly std: readonly [number, number, number];
+  /** how images are resized; `bilinear` where it is absent */
+  readonly interpolation?: 'bilinear' | 'bicubic';
 }
 
 export interface BackboneFile {
@@ -77,14 +80,16 @@ export const layerOutput = (layer: string): string => `layer:${layer}`;
 export function layerGraph(backbone: Backbone, batch: number, layers: readonly string[]): Graph {
   const { size, mean, std } = backbone.preprocessing;
   const model = decodeModel(backbone.model, { label: backbone.name, bind: inputExtents(backbone.input, batch, size) });
-  const head = cut(model, layers);
+  const values = layers.map((layer) => resolveLayer(model, layer).name);
+  const head = cut(model, [...new Set(values)]);
   const builder = new GraphBuilder();
   const image = builder.input(IMAGE, 'float32', [batch, 3, size, size]);
   const normalised = div(builder, sub(builder, image, builder.floats([1, 3, 1, 1], [...mean])), builder.floats([1, 3, 1, 1], [...std]));
   const outputs = builder.inline(head, { [backbone.input]: normalised });
-  for (const layer of layers) {
-    const value = outputs[layer];
-    const layout = backbone.layers.find((known) => known.name === layer)?.layout;
+  for (const [i, layer] of layers.entries()) {
+    const name = values[i] as string;
+    const value = outputs[name];
+    const layout = backbone.layers.find((known) => known.name === name)?.layout;
     const map = value?.shape[0] === batch ? channelMap(builder, value, layout) : undefined;
     if (map === undefined) {
       throw new PipelineError('E_GRAPH', `layer "${layer}" of "${backbone.name}" is not a stack of channel maps`, {
