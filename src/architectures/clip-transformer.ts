@@ -15,6 +15,7 @@ import { MODEL_INPUT } from './architecture.js';
 import { gelu, quickGelu, type Activation } from './transformer/activations.js';
 import { CLIP_BLOCK, range } from './transformer/block-names.js';
 import { transformerBlock } from './transformer/block.js';
+import { clipInitial } from './transformer/initial.js';
 import { patchTokens } from './transformer/patches.js';
 import { renaming, type RenamingRule } from './transformer/renaming.js';
 import { Tower } from './transformer/tower.js';
@@ -155,6 +156,7 @@ const imageTower = (family: Family, patch: 16 | 32): ImageArchitecture => ({
   preprocessing: { size: SIDE, ...CLIP_COLOURS, interpolation: 'bicubic' },
   sizes: { step: patch, least: patch },
   layers: [...range(DEPTH).map((index) => ({ name: imageBlock(index), layout: 'tokens' as const })), { name: 'visual.ln_post', layout: 'vector' }, { name: 'visual', layout: 'vector' }],
+  initial: clipInitial,
   build: (weights, options) => buildImage(patch, family.activation, weights, options),
 });
 
@@ -169,6 +171,7 @@ const textTower = (family: Family, model: string, width: number, embedding: numb
   contextLength: CONTEXT,
   vocabulary: VOCABULARY,
   layers: [...range(DEPTH).map((index) => ({ name: textBlock(index), layout: 'tokens' as const })), { name: 'ln_final', layout: 'tokens' }, { name: 'eot', layout: 'vector' }, { name: 'encode_text', layout: 'vector' }],
+  initial: clipInitial,
   build: (weights, { batch }) => buildText({ width, embedding, activation: family.activation }, weights, batch),
 });
 

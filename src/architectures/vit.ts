@@ -10,6 +10,7 @@ import { MODEL_INPUT } from './architecture.js';
 import { gelu } from './transformer/activations.js';
 import { range, TIMM_BLOCK, TORCHVISION_BLOCK } from './transformer/block-names.js';
 import { transformerBlock, type BlockNames } from './transformer/block.js';
+import { timmInitial, torchvisionInitial } from './transformer/initial.js';
 import { patchTokens, type PatchSpec } from './transformer/patches.js';
 import { chained, renaming, type RenamingRule } from './transformer/renaming.js';
 import { Tower } from './transformer/tower.js';
@@ -138,6 +139,7 @@ const torchvisionVit = (patch: 16 | 32): ImageArchitecture => {
     preprocessing: { size: PUBLISHED_SIDE, ...IMAGENET, interpolation: 'bilinear' },
     sizes: { step: patch, least: patch },
     layers: layersOf(TORCHVISION),
+    initial: torchvisionInitial,
     build: (weights, options) => build(spec, weights, options),
   };
 };
@@ -156,6 +158,7 @@ export const VISION_TRANSFORMERS: readonly ImageArchitecture[] = [
     preprocessing: { size: PUBLISHED_SIDE, ...CENTRED, interpolation: 'bicubic' },
     sizes: { step: 16, least: 16 },
     layers: layersOf(TIMM),
+    initial: timmInitial,
     build: (weights, options) => build(small, weights, options),
   },
   torchvisionVit(16),

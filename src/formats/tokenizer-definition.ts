@@ -74,12 +74,15 @@ export function requireClip(path: string, { model, added_tokens: added }: Tokeni
   const needed = [...byteCharacters().flatMap((character) => [character, character + END_OF_WORD]), START_OF_TEXT, END_OF_TEXT];
   const missing = needed.find((token) => !numbers.has(token));
   if (missing !== undefined) fail('lacks a token that texts need', missing, `${numbers.size} tokens without it`);
+  const most = largest(used as ReadonlySet<number>);
+  // towers find the end of a text by it
+  if (numbers.get(END_OF_TEXT) !== most) fail(`has a token with a larger number than ${END_OF_TEXT}`, String(most), String(numbers.get(END_OF_TEXT)));
   for (const merge of merges as readonly unknown[]) {
     const pair = typeof merge === 'string' ? merge.split(' ') : merge;
     const whole = Array.isArray(pair) && pair.length === 2 ? [...(pair as string[]), (pair as string[]).join('')] : undefined;
     if (whole === undefined || !whole.every((part) => numbers.has(part))) fail('has a merge that does not fit its vocabulary', 'two tokens whose join is a token', JSON.stringify(merge));
   }
-  return largest(used as ReadonlySet<number>) + 1;
+  return most + 1;
 }
 
 function largest(numbers: ReadonlySet<number>): number {

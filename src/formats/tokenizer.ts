@@ -64,7 +64,7 @@ class ClipTokenizer implements TextTokenizer {
 
   tokens(text: string): number[] {
     const cleaned = text.normalize('NFC').replace(/\s+/gu, ' ').trim();
-    return [this.#start, ...(cleaned === '' ? [] : this.#library.encode(cleaned, { add_special_tokens: false }).ids), this.#end];
+    return [this.#start, ...(cleaned === '' ? [] : (this.#library.encode(cleaned, { add_special_tokens: false }) as { readonly ids: number[] }).ids), this.#end];
   }
 
   row(text: string, contextLength: number, { truncate = false }: { readonly truncate?: boolean } = {}): BigInt64Array {
