@@ -24,6 +24,11 @@ export class GraphBuilder implements Emitter {
   readonly #reserved = new Set<string>();
   #counter = 0;
 
+  /** @param reserved names that are not given to anything unnamed, because they will be asked for later */
+  constructor(reserved: Iterable<string> = []) {
+    this.reserve(reserved);
+  }
+
   /** A builder that starts as a copy of a graph, without its outputs. */
   static from(graph: Graph): GraphBuilder {
     const builder = new GraphBuilder();

@@ -64,6 +64,22 @@ describe('a graph', () => {
   });
 });
 
+describe('names', () => {
+  it('of a file stay free for the file where reading it makes values of its own', () => {
+    // the norm is spelled in other operators with constants of a builder's names; the file's own have the same
+    const names = Array.from({ length: 8 }, (_, i) => `constant_${i + 1}`);
+    const initializers = names.map((name) => message().packedIntegers(TENSOR.dims, [2]).integer(TENSOR.dataType, 1).string(TENSOR.name, name).bytes(TENSOR.rawData, new Uint8Array(8)));
+    const sums = names.map((name, i) => node('Add', [i === 0 ? 'norm' : `sum${i - 1}`, name], i === names.length - 1 ? 'y' : `sum${i}`));
+    const bytes = model([node('LpNormalization', ['x'], 'norm'), ...sums], { initializers });
+    expect([...decodeModel(bytes).initializers.keys()]).toEqual(expect.arrayContaining(names));
+  });
+
+  it('of outputs that follow from constants alone are theirs', () => {
+    const exp = decodeModel(model([node('Constant', [], 'c', [message().string(ATTRIBUTE.name, 'value_float').float(ATTRIBUTE.f, 2).integer(ATTRIBUTE.type, 1)]), node('Identity', ['c'], 'y')]));
+    expect(exp.outputs.map(({ name, shape }) => ({ name, shape }))).toEqual([{ name: 'y', shape: [] }]);
+  });
+});
+
 describe('a model of another operator set', () => {
   it('has its symbolic dimensions bound, and says which are not', () => {
     const bytes = model([node('Relu', ['x'])], { dim: message().string(DIMENSION.parameter, 'batch') });
