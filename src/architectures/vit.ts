@@ -70,7 +70,10 @@ function build(spec: VitSpec, weights: Weights, { batch, size }: { readonly batc
   for (const index of range(DEPTH)) x = transformerBlock(t, x, names.block(index), { names: names.parts, heads: spec.heads, activation: gelu, epsilon: EPSILON });
   const normal = t.norm(x, names.norm, EPSILON);
   const pooled = t.arrange(slice(b, normal, [0], [1], [1]), [-1, width], names.pooled);
-  b.output(names.head, t.linear(pooled, `${names.head}.weight`, `${names.head}.bias`, CLASSES, names.head));
+  // a checkpoint may come without the classifier, or with other classes
+  const classes = weights.shapeOf === undefined ? CLASSES : weights.shapeOf(`${names.head}.weight`)?.[0];
+  if (classes === undefined) b.output(names.pooled, pooled);
+  else b.output(names.head, t.linear(pooled, `${names.head}.weight`, `${names.head}.bias`, classes, names.head));
   return b.build();
 }
 
