@@ -1,15 +1,16 @@
 /** Vision and text transformers against the libraries they come from (fixtures of tools/oracles/transformers.py). */
 import { afterAll, describe, expect, it } from 'vitest';
 import { architectureOf, ARCHITECTURES } from '../../src/architectures/index.js';
-import { MODEL_INPUT } from '../../src/architectures/architecture.js';
+import { MODEL_INPUT, type TextArchitecture } from '../../src/architectures/architecture.js';
 import { buildFromCheckpoint, parametersOf } from '../../src/architectures/state-dict.js';
 import type { Tensor } from '../../src/core/tensor.js';
 import { tensor } from '../../src/core/tensor.js';
 import { decodeModel } from '../../src/graph/decode.js';
 import { encodeModel } from '../../src/graph/encode.js';
+import type { Graph } from '../../src/graph/ir.js';
 import { resolveLayer } from '../../src/graph/names.js';
 import { createOnnxRuntimeService } from '../../src/runtime/onnxruntime-service.js';
-import { formulaCheckpoint, formulaImage } from '../rigs/formula-weights.js';
+import { formulaCheckpoint, formulaImage, formulaWeights } from '../rigs/formula-weights.js';
 import { BATCH, distance, evaluate, graphOf, readCases, stateOf } from './oracle.js';
 
 /** float32 through twelve blocks against float64; torch in float32 is at 1e-6 (gradient 3e-6), as `float32` of the fixtures says */
@@ -109,5 +110,20 @@ describe('a graph', () => {
     const ended = await program.run({ [MODEL_INPUT]: tensor('int64', [BATCH, CONTEXT], numbers) });
     await program.dispose();
     expect(ended['encode_text']?.data).toEqual(own['encode_text']?.data);
+  });
+
+  it('of a text tower for shorter texts gives what the whole context gives', async () => {
+    const fixture = cases['clip-rn50-text'] as (typeof cases)[string];
+    const architecture = architectureOf(fixture.architecture) as TextArchitecture;
+    const length = 16;
+    const [whole, short] = [CONTEXT, length].map((tokensOf) => architecture.build(formulaWeights, { batch: 1, length: tokensOf }));
+    const [expected, found] = await Promise.all([whole as Graph, short as Graph].map(async (graph, i) => {
+      const program = await service.compile(encodeModel(graph));
+      const extent = i === 0 ? CONTEXT : length;
+      const results = await program.run({ [MODEL_INPUT]: tensor('int64', [1, extent], tokens().data.slice(0, extent)) });
+      await program.dispose();
+      return (results['encode_text'] as Tensor<'float32'>).data;
+    })) as [Float32Array, Float32Array];
+    expect(Math.hypot(...found.map((x, i) => x - (expected[i] as number))) / Math.hypot(...expected)).toBeLessThan(FORWARD);
   });
 });

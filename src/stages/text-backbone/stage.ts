@@ -78,7 +78,7 @@ export default defineStage({
     if (embedding === undefined) throw new PipelineError('E_GRAPH', `${architecture.title} has no output`, { hint: 'Please report this.' });
     const channels = embedding.shape[1] as number;
     const name = origin.kind === 'untrained' ? `untrained ${architecture.title}` : architecture.title;
-    writeTextBackbone(outputs.backbone, { name, input: MODEL_INPUT, contextLength: architecture.contextLength, embedding: { name: embedding.name, channels } }, encodeModel(graph, { batch: 'batch' }), readFileSync(tokenizerPath));
+    writeTextBackbone(outputs.backbone, { name, architecture: architecture.id, input: MODEL_INPUT, contextLength: architecture.contextLength, embedding: { name: embedding.name, channels } }, encodeModel(graph, { batch: 'batch' }), readFileSync(tokenizerPath));
     const block: ReportBlock = { kind: 'metrics', title: name, values: { architecture: architecture.id, weights: from, 'tokens at most': architecture.contextLength, vocabulary, 'channels of the embedding': channels, source: architecture.source } };
     outputs.backbone.json('report.json', [block]);
     context.log(`${architecture.title}: embeddings of ${channels} channels`);

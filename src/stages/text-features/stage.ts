@@ -7,16 +7,14 @@ import { PipelineError } from '../../core/errors.js';
 import { digestOf } from '../../core/digest.js';
 import type { ReportBlock } from '../../core/report-block.js';
 import { tensor } from '../../core/tensor.js';
-import type { TensorProgram } from '../../core/tensor-service.js';
 import { readNpy, writeNpy } from '../../formats/npy.js';
-import type { TextTokenizer } from '../../formats/tokenizer.js';
-import { encodeModel } from '../../graph/encode.js';
 import { FEATURES_INDEX, type FeatureLayer, type FeaturesFile } from '../artifacts/features.js';
 import { readStimuli } from '../artifacts/stimuli.js';
-import { readTextBackbone, type TextBackbone } from '../artifacts/text-backbone.js';
+import { readTextBackbone } from '../artifacts/text-backbone.js';
 import { choice, defineStage } from '../define.js';
 import { captionsOf } from '../nsd/captions.js';
 import { COCO_CAPTIONS } from '../nsd/layout.js';
+import { CaptionEmbedder } from './embed.js';
 import { combineCaptions, normaliseRows } from './combine.js';
 
 /** images in one memo entry, as in features.extract */
@@ -67,9 +65,7 @@ export default defineStage({
       name: params.combine === 'concatenate' ? `${backbone.embedding.name} caption ${k + 1}` : backbone.embedding.name,
       channels: Array.from({ length: channels }, (_unused, c) => c), grid: [1, 1], offset: k * channels, map: [channels, 1, 1],
     }));
-    // made only when the first chunk is missing
-    let program: Promise<TensorProgram> | undefined;
-    let tokenizer: Promise<TextTokenizer> | undefined;
+    const embedder = new CaptionEmbedder(backbone, services.tensor, params, signal);
     try {
       const chunks: FeaturesFile['chunks'][number][] = [];
       for (let start = 0; start < images.length; start += CHUNK) {
@@ -77,10 +73,7 @@ export default defineStage({
         const own = captions.slice(start, start + CHUNK);
         const texts = own.flat();
         const entry = await context.memo({ what: 'caption embeddings', backbone: backbone.digest, batch: params.batch, truncate: params.truncate, captions: digestOf(JSON.stringify(texts)) }, async (writer) => {
-          tokenizer ??= backbone.tokenizer();
-          program ??= services.tensor.compile(encodeModel(backbone.graph(params.batch)), { label: backbone.name });
-          const rows = await embed(await program, await tokenizer, backbone, texts, params, signal);
-          writeNpy(writer.path(EMBEDDINGS), tensor('float32', [texts.length, channels], rows));
+          writeNpy(writer.path(EMBEDDINGS), tensor('float32', [texts.length, channels], await embedder.embed(texts)));
         });
         const embeddings = readNpy(entry.path(EMBEDDINGS)).data as Float32Array;
         if (params.normalise) normaliseRows(embeddings, channels);
@@ -104,7 +97,7 @@ export default defineStage({
       context.metric('images', images.length);
       context.metric('captions', total);
     } finally {
-      await (await program)?.dispose();
+      await embedder.dispose();
     }
   },
 });
@@ -122,18 +115,3 @@ async function captionsFor(nsd: { has(name: string): boolean; path(name: string)
   return photographs.map((photograph) => found.get(photograph) as readonly string[]);
 }
 
-/** One row a text. @shape → float32 [text, channel] */
-async function embed(program: TensorProgram, tokenizer: TextTokenizer, backbone: TextBackbone, texts: readonly string[], { batch, truncate }: { readonly batch: number; readonly truncate: boolean }, signal: AbortSignal): Promise<Float32Array> {
-  const { contextLength, input, embedding } = backbone;
-  const out = new Float32Array(texts.length * embedding.channels);
-  for (let start = 0; start < texts.length; start += batch) {
-    signal.throwIfAborted();
-    const rows = new BigInt64Array(batch * contextLength);
-    // behind the last text stands the empty one
-    for (let i = 0; i < batch; i += 1) rows.set(tokenizer.row(texts[start + i] ?? '', contextLength, { truncate }), i * contextLength);
-    const results = await program.run({ [input]: tensor('int64', [batch, contextLength], rows) });
-    const values = results[embedding.name]?.data as Float32Array;
-    out.set(values.subarray(0, Math.min(batch, texts.length - start) * embedding.channels), start * embedding.channels);
-  }
-  return out;
-}

@@ -143,7 +143,7 @@ describe('text.backbone', () => {
     const [one, two] = [await make({ architecture: ID, tokenizer: SMALL, untrained: true }), await make({ architecture: ID, tokenizer: SMALL, untrained: true })];
     const [first, second] = [one, two].map((done) => readFileSync(join(done.folder('backbone'), 'model.onnx')));
     expect(first?.equals(second as Buffer)).toBe(true);
-    expect(one.reader('backbone').json('text-backbone.json')).toEqual({ name: 'untrained CLIP ViT-B-32 text', input: 'input', contextLength: 77, embedding: { name: 'encode_text', channels: 512 } });
+    expect(one.reader('backbone').json('text-backbone.json')).toEqual({ name: 'untrained CLIP ViT-B-32 text', architecture: ID, input: 'input', contextLength: 77, embedding: { name: 'encode_text', channels: 512 } });
   });
 
   it('refuses a tokenizer of another vocabulary than that of the weights, and weights of another tower', async () => {
