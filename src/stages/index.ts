@@ -29,6 +29,11 @@ export const STAGE_MODULES: Readonly<Record<string, StageModule>> = {
     externals: async () => (await import('./backbone-onnx/externals.js')).onnxExternals,
   },
   'features.extract': module(() => import('./features-extract/stage.js')),
+  'text.backbone': {
+    ...module(() => import('./text-backbone/stage.js')),
+    externals: async () => (await import('./text-backbone/externals.js')).textExternals,
+  },
+  'text.features': module(() => import('./text-features/stage.js')),
   'features.gabor': module(() => import('./features-gabor/stage.js')),
   'readout.ridge': module(() => import('./readout-ridge/stage.js')),
   evaluate: module(() => import('./evaluate/stage.js')),

@@ -3,7 +3,7 @@ import { Type } from '@sinclair/typebox';
 import { MODEL_INPUT, type ImageArchitecture } from '../../architectures/architecture.js';
 import { ARCHITECTURES, architectureOf } from '../../architectures/index.js';
 import { initialWeights } from '../../architectures/initial-weights.js';
-import { buildFromCheckpoint } from '../../architectures/state-dict.js';
+import { buildFromCheckpoint, dialectOf } from '../../architectures/state-dict.js';
 import { PipelineError } from '../../core/errors.js';
 import type { ReportBlock } from '../../core/report-block.js';
 import { openCheckpoint } from '../../formats/checkpoint/index.js';
@@ -53,10 +53,9 @@ export default defineStage({
   async run(context) {
     const { params, outputs, externals, services, random, signal } = context;
     const architecture = architectureOf(params.architecture) as ImageArchitecture;
-    const published = architecture.preprocessing;
+    let published = architecture.preprocessing;
     const size = sizeFor(architecture, params.size ?? published.size);
-    const { mean = published.mean, std = published.std } = params;
-    if (std.includes(0)) throw new PipelineError('E_OUT_OF_RANGE', 'a standard deviation of 0 cannot be divided by', { facts: { expected: 'three numbers that are not 0', found: std.join(', ') }, hint: 'Use 1 for a model that takes values in [0, 1].' });
+    if (params.std?.includes(0) === true) throw new PipelineError('E_OUT_OF_RANGE', 'a standard deviation of 0 cannot be divided by', { facts: { expected: 'three numbers that are not 0', found: params.std.join(', ') }, hint: 'Use 1 for a model that takes values in [0, 1].' });
 
     const origin = originOf(params);
     const options = { batch: 1, size };
@@ -73,11 +72,14 @@ export default defineStage({
       try {
         graph = buildFromCheckpoint(architecture, checkpoint, options);
         from = checkpoint.format;
+        // the same network trained elsewhere may have seen images prepared in another way
+        published = { ...published, ...dialectOf(architecture, checkpoint)?.preprocessing };
       } finally {
         checkpoint.close();
       }
     }
 
+    const { mean = published.mean, std = published.std } = params;
     const file: BackboneFile = {
       name: origin.kind === 'untrained' ? `untrained ${architecture.title}` : architecture.title,
       input: MODEL_INPUT,
