@@ -1,10 +1,18 @@
-/** Activations in terms of those of the table. Equations are those of the ONNX specification. */
+/** Activations and powers in terms of those of the table. Equations are those of the ONNX specification. */
 import { abs, add, cast, div, mul, sub, tanh } from '../../layers.js';
+import { DATA_TYPE } from '../schema.js';
 import type { CompoundRule } from './call.js';
 
 export const activationCompounds: Readonly<Record<string, CompoundRule>> = {
   /** x max(0, min(1, x/6 + 1/2)) */
   HardSwish: (c) => c.end('Mul', [c.input(0), c.b.op('HardSigmoid', [c.input(0)], { alpha: 1 / 6, beta: 0.5 })]),
+  /** The power is taken in the type of its base; of an integer base with a real exponent it is cut to an integer. */
+  Pow: (c) => {
+    const [x, y] = [c.input(0), c.input(1)];
+    if (x.dtype === y.dtype) return c.again({});
+    if (x.dtype.startsWith('float') || !y.dtype.startsWith('float')) return c.end('Pow', [x, cast(c.b, y, x.dtype)]);
+    return c.end('Cast', [c.b.op('Pow', [cast(c.b, x, y.dtype), y])], { to: DATA_TYPE[x.dtype] });
+  },
   /** x sigmoid(alpha x) */
   Swish: (c) => {
     const alpha = c.number('alpha', 1);

@@ -60,6 +60,14 @@ export const arrangementCompounds: Readonly<Record<string, CompoundRule>> = {
     return c.end('Identity', [value]);
   },
 
+  /** Equal parts are written as a number of them. */
+  Split: (c) => {
+    const lengths = c.list('split');
+    const axis = { axis: c.number('axis', 0) };
+    if (lengths !== undefined) return c.again(axis, [c.input(0), c.b.ints(lengths)]);
+    return c.has(1) ? c.again(axis) : c.again({ ...axis, num_outputs: c.node.outputs.length });
+  },
+
   /** What newer sets say about float8 targets, which we do not hold. */
   Cast: (c) => c.again(without(c.node.attributes, 'saturate', 'round_mode')),
   CastLike: (c) => c.end('Cast', [c.input(0)], { to: DATA_TYPE[c.input(1).dtype] }),

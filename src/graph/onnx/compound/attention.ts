@@ -4,7 +4,7 @@
  */
 import { sizeOf } from '../../../core/tensor.js';
 import type { Value } from '../../ir.js';
-import { add, concat, matMul, mul, reshape, slice, softmax, sub, tanh, transpose } from '../../layers.js';
+import { add, concat, matMul, mul, reduceMax, reshape, slice, softmax, sub, tanh, transpose } from '../../layers.js';
 import { truths } from './arrangement.js';
 import type { CompoundCall } from './call.js';
 
@@ -22,6 +22,14 @@ function repeatHeads(c: CompoundCall, x: Value, times: number): Value {
   const [n, heads, length, width] = x.shape as [number, number, number, number];
   const spread = c.b.op('Expand', [reshape(c.b, x, [n, heads, 1, length, width]), c.b.ints([n, heads, times, length, width])]);
   return reshape(c.b, spread, [n, heads * times, length, width]);
+}
+
+/** Softmax of the last axis; a row that a mask closes completely gives zeros, and so does its gradient. */
+function maskedSoftmax(c: CompoundCall, scores: Value): Value {
+  if (!c.has(3)) return softmax(c.b, scores);
+  const closed = c.b.op('Equal', [reduceMax(c.b, scores, [3], true), c.b.scalar(-Infinity)]);
+  const zero = c.b.scalar(0);
+  return c.b.op('Where', [closed, zero, softmax(c.b, c.b.op('Where', [closed, zero, scores]))]);
 }
 
 export function attention(c: CompoundCall): Value[] {
@@ -48,7 +56,7 @@ export function attention(c: CompoundCall): Value[] {
     const mask = c.input(3);
     scores = mask.dtype === 'bool' ? b.op('Where', [mask, scores, never]) : add(b, scores, mask);
   }
-  const mixed = matMul(b, softmax(b, scores), repeatHeads(c, values, times)); // [N, heads, L, D]
+  const mixed = matMul(b, maskedSoftmax(c, scores), repeatHeads(c, values, times)); // [N, heads, L, D]
   const outputs = c.input(0).shape.length === 4
     ? c.end('Identity', [mixed])
     : c.end('Reshape', [transpose(b, mixed, [0, 2, 1, 3]), b.ints([mixed.shape[0] as number, length, heads * (mixed.shape[3] as number)])]);

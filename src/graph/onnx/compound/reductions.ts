@@ -1,7 +1,7 @@
 /** Reductions, sums of many inputs, and pools by a norm. */
 import { sizeOf } from '../../../core/tensor.js';
 import type { Value } from '../../ir.js';
-import { abs, add, mul, pow, reduceSum } from '../../layers.js';
+import { abs, add, cast, mul, pow, reduceSum } from '../../layers.js';
 import type { CompoundCall, CompoundRule } from './call.js';
 import { windowSums } from './windows.js';
 
@@ -27,8 +27,17 @@ function chain(c: CompoundCall, values: readonly Value[]): Value {
   return values.slice(1).reduce((total, value) => add(c.b, total, value), values[0] as Value);
 }
 
+/** Of truth values: any, all. */
+const extreme = (op: string): CompoundRule => (c) => {
+  const x = c.input(0);
+  if (x.dtype !== 'bool') return reduced(c, op, x, true);
+  return c.end('Greater', [reduced(c, op, cast(c.b, x, 'float32'), false)[0], c.b.scalar(0)]);
+};
+
 export const reductionCompounds: Readonly<Record<string, CompoundRule>> = {
   ReduceProd: (c) => reduced(c, 'ReduceProd', c.input(0), true),
+  ReduceMax: extreme('ReduceMax'),
+  ReduceMin: extreme('ReduceMin'),
   ReduceL1: (c) => reduced(c, 'ReduceSum', abs(c.b, c.input(0)), true),
   ReduceLogSum: (c) => c.end('Log', reduced(c, 'ReduceSum', c.input(0), false)),
 

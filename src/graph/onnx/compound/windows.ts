@@ -14,7 +14,7 @@ interface Windows {
 }
 
 /** Geometry of a pool with its padding and output extents resolved. */
-function windowsOf(c: CompoundCall, spatial: readonly number[]): Windows {
+function windowsOf(c: CompoundCall, spatial: readonly number[], ceil = c.number('ceil_mode', 0) === 1): Windows {
   const rank = spatial.length;
   const all = (value: number): number[] => new Array<number>(rank).fill(value);
   const kernel = c.list('kernel_shape') ?? c.refuse('kernel_shape is missing', 'one integer per spatial axis', 'nothing');
@@ -30,11 +30,17 @@ function windowsOf(c: CompoundCall, spatial: readonly number[]): Windows {
   const extents = spatial.map((extent, i) => {
     const [stride, begin, end] = [strides[i], begins[i], ends[i]] as [number, number, number];
     const steps = (extent + begin + end - (reach[i] as number)) / stride;
-    const last = c.number('ceil_mode', 0) === 1 ? Math.ceil(steps) : Math.floor(steps);
+    const last = ceil ? Math.ceil(steps) : Math.floor(steps);
     // a partial window counts only if it starts inside the input or the padding before it
     return last * stride < extent + begin ? last + 1 : last;
   });
   return { kernel, strides, dilations, begins, ends, extents };
+}
+
+/** ceil_mode where it changes no extent: runtimes disagree about windows that would start in the padding after the input. */
+function needlessCeil(c: CompoundCall): string[] {
+  const spatial = c.input(0).shape.slice(2);
+  return windowsOf(c, spatial, true).extents.join() === windowsOf(c, spatial, false).extents.join() ? ['ceil_mode'] : [];
 }
 
 /** Sums of x [N, C, …] over windows by a depthwise convolution with ones; partial windows of ceil_mode are filled with zeros. */
@@ -65,7 +71,7 @@ export const windowCompounds: Readonly<Record<string, CompoundRule>> = {
   /** With dilations, which the operator of our opset has not: sums over windows divided by counts. */
   AveragePool: (c) => {
     const { attributes } = c.node;
-    if (c.list('dilations')?.every((d) => d === 1) !== false) return c.again(without(attributes, 'dilations'));
+    if (c.list('dilations')?.every((d) => d === 1) !== false) return c.again(without(attributes, 'dilations', ...needlessCeil(c)));
     const x = c.input(0);
     const { sums, windows } = windowSums(c, x);
     let factor: Value | undefined;
@@ -78,18 +84,21 @@ export const windowCompounds: Readonly<Record<string, CompoundRule>> = {
   },
 
   /** storage_order decides the meaning of Indices only. */
-  MaxPool: (c) => c.again(c.outputs.length === 1 ? without(c.node.attributes, 'storage_order') : c.node.attributes),
+  MaxPool: (c) => c.again(without(c.node.attributes, ...(c.outputs.length === 1 ? ['storage_order'] : []), ...needlessCeil(c))),
 
-  /** Without a third input the output is as large as the windows reach. */
+  /** Indices count in an output as large as the windows reach; a larger one that is asked for is padded at its ends. */
   MaxUnpool: (c) => {
-    if (c.has(2)) return c.again(c.node.attributes);
     const x = c.input(0);
     const kernel = c.list('kernel_shape') ?? c.refuse('kernel_shape is missing', 'one integer per spatial axis', 'nothing');
     const spatial = x.shape.slice(2).map((extent, i) => {
       const pads = c.list('pads');
       return (extent - 1) * (c.list('strides')?.[i] ?? 1) + (kernel[i] as number) - (pads?.[i] ?? 0) - (pads?.[i + kernel.length] ?? 0);
     });
-    return c.again(c.node.attributes, [x, c.input(1), c.b.ints([...x.shape.slice(0, 2), ...spatial])]);
+    const shape = [...x.shape.slice(0, 2), ...spatial];
+    const wanted = c.has(2) ? c.numbers(2) : shape;
+    if (wanted.join() === shape.join()) return c.again(c.node.attributes, [x, c.input(1), c.b.ints(shape)]);
+    const unpooled = c.b.op('MaxUnpool', [x, c.input(1), c.b.ints(shape)], c.node.attributes);
+    return c.end('Pad', [unpooled, c.b.ints([...shape.map(() => 0), ...shape.map((extent, axis) => (wanted[axis] as number) - extent)])]);
   },
 
   /** output_shape and auto_pad become pads: the total padding is what the wanted extent leaves over. */
