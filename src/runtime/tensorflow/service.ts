@@ -3,11 +3,11 @@
  * machines with CUDA, and as a second, independent implementation.
  *
  * The package is loaded when the first model is compiled. Models are read by the decoder that the composition root injects. Values are float32,
- * int32 and bool: int64 is checked to fit into 32 bits, float64 is refused. docs/runtimes.md says what is equal between runtimes and what is not.
+ * int32 and bool: int64 is checked to fit into 32 bits, a model with float64 goes whole to the service that is given for it. docs/runtimes.md says what is equal between runtimes and what is not.
  */
 import { PipelineError } from '../../core/errors.js';
 import type { CompileOptions, TensorProgram, TensorService } from '../../core/tensor-service.js';
-import type { DecodeModel } from './model.js';
+import type { DecodeModel, Model } from './model.js';
 import { loadTensorflow } from './package.js';
 import type { LoadedTensorflow, TensorflowDevice } from './package.js';
 import { TensorflowProgram } from './program.js';
@@ -18,12 +18,15 @@ export interface TensorflowOptions {
   readonly device?: TensorflowDevice;
   /** threads inside one operator; the first service of a process decides */
   readonly threads?: number;
+  /** runs the models that hold float64, which TensorFlow.js does not have (the Gram matrices of ridge regression); without it they are refused */
+  readonly float64?: () => Promise<TensorService>;
   /** a TensorFlow.js that is loaded already, with the name of its backend: another package, or a backend in JavaScript or WebAssembly */
   readonly loaded?: LoadedTensorflow;
 }
 
-export function createTensorflowService({ decode, device = 'cpu', threads = 1, loaded }: TensorflowOptions): TensorService {
+export function createTensorflowService({ decode, device = 'cpu', threads = 1, float64, loaded }: TensorflowOptions): TensorService {
   const programs = new Set<TensorProgram>();
+  let wide: Promise<TensorService> | undefined;
   let loading: Promise<LoadedTensorflow> | undefined = loaded === undefined ? undefined : Promise.resolve(loaded);
   return {
     identity: () => (loaded === undefined || loaded.backend === 'tensorflow' ? `tensorflow-${device}` : `tensorflow-js-${loaded.backend}`),
@@ -32,6 +35,11 @@ export function createTensorflowService({ decode, device = 'cpu', threads = 1, l
 
     async compile(model: Uint8Array, options: CompileOptions = {}): Promise<TensorProgram> {
       const label = options.label ?? 'model';
+      const decoded = decode(model, label);
+      if (float64 !== undefined && holdsFloat64(decoded)) {
+        wide ??= float64();
+        return (await wide).compile(model, options);
+      }
       loading ??= loadTensorflow(device, threads);
       const { tf, backend } = await loading;
       const ready = async (): Promise<void> => {
@@ -39,13 +47,18 @@ export function createTensorflowService({ decode, device = 'cpu', threads = 1, l
         if (!(await tf.setBackend(backend))) throw new PipelineError('E_RUNTIME', `TensorFlow.js has no backend '${backend}'`, { hint: 'Load the backend before the service is made.' });
       };
       await ready();
-      const program: TensorProgram = new TensorflowProgram(tf, decode(model, label), label, ready, () => programs.delete(program));
+      const program: TensorProgram = new TensorflowProgram(tf, decoded, label, ready, () => programs.delete(program));
       programs.add(program);
       return program;
     },
 
     async dispose(): Promise<void> {
       await Promise.all([...programs].map((program) => program.dispose()));
+      await (await wide)?.dispose();
     },
   };
+}
+
+function holdsFloat64({ values }: Model): boolean {
+  return [...values.values()].some(({ dtype }) => dtype === 'float64');
 }

@@ -6,10 +6,11 @@ import { GraphBuilder } from '../../../src/graph/builder.js';
 import { decodeModel } from '../../../src/graph/decode.js';
 import { encodeModel } from '../../../src/graph/encode.js';
 import * as L from '../../../src/graph/layers.js';
+import { createOnnxRuntimeService } from '../../../src/runtime/onnxruntime-service.js';
 import { loadTensorflow } from '../../../src/runtime/tensorflow/package.js';
 import { createTensorflowService } from '../../../src/runtime/tensorflow/service.js';
 import { formulaImage, formulaParameter } from '../../rigs/formula-weights.js';
-import { tensorflowService, tf } from '../../rigs/tensorflow.js';
+import { loaded, tensorflowService, tf } from '../../rigs/tensorflow.js';
 
 const service = tensorflowService();
 afterAll(() => service.dispose());
@@ -133,6 +134,13 @@ describe('at its edges', () => {
       expect(y?.data.constructor).toBe(data.constructor);
       await program.dispose();
     }
+  });
+
+  it('a model with double precision goes to the service that is given for it', async () => {
+    const both = createTensorflowService({ decode: (bytes) => decodeModel(bytes), loaded, float64: () => Promise.resolve(createOnnxRuntimeService({ threads: 1 })) });
+    const program = await both.compile(simple('float64', (b, x) => b.op('Sqrt', [x])));
+    expect((await program.run({ x: tensor('float64', [2], Float64Array.of(2, 3)) }))['y']?.data).toEqual(Float64Array.of(Math.SQRT2, Math.sqrt(3)));
+    await both.dispose();
   });
 
   it('has its backend in its identity', () => {

@@ -1,0 +1,7 @@
+/** The reader of ONNX models for runtimes that have none of their own: runtimes know no graphs, so it is handed to them here. */
+import type { DecodeModel } from '../runtime/tensorflow/model.js';
+
+export async function modelDecoder(): Promise<DecodeModel> {
+  const { decodeModel } = await import('../graph/decode.js');
+  return (bytes, label) => decodeModel(bytes, { label });
+}
