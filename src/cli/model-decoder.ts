@@ -2,6 +2,6 @@
 import type { DecodeModel } from '../runtime/tensorflow/model.js';
 
 export async function modelDecoder(): Promise<DecodeModel> {
-  const { decodeModel } = await import('../graph/decode.js');
-  return (bytes, label) => decodeModel(bytes, { label });
+  const [{ decodeModel }, { holdsFloat64 }] = await Promise.all([import('../graph/decode.js'), import('../graph/onnx/precision.js')]);
+  return (bytes, label) => ({ ...decodeModel(bytes, { label }), float64: holdsFloat64(bytes) });
 }

@@ -7,7 +7,7 @@
  */
 import { PipelineError } from '../../core/errors.js';
 import type { CompileOptions, TensorProgram, TensorService } from '../../core/tensor-service.js';
-import type { DecodeModel, Model } from './model.js';
+import type { DecodeModel } from './model.js';
 import { loadTensorflow } from './package.js';
 import type { LoadedTensorflow, TensorflowDevice } from './package.js';
 import { TensorflowProgram } from './program.js';
@@ -36,7 +36,8 @@ export function createTensorflowService({ decode, device = 'cpu', threads = 1, f
     async compile(model: Uint8Array, options: CompileOptions = {}): Promise<TensorProgram> {
       const label = options.label ?? 'model';
       const decoded = decode(model, label);
-      if (float64 !== undefined && holdsFloat64(decoded)) {
+      if (decoded.float64 || [...decoded.values.values()].some(({ dtype }) => dtype === 'float64')) {
+        if (float64 === undefined) throw new PipelineError('E_OPERATOR', `'${label}' computes in float64, which TensorFlow.js does not have`, { facts: { expected: 'float32', found: 'float64' }, hint: 'Run this model on the onnxruntime runtime.' });
         wide ??= float64();
         return (await wide).compile(model, options);
       }
@@ -57,8 +58,4 @@ export function createTensorflowService({ decode, device = 'cpu', threads = 1, f
       await (await wide)?.dispose();
     },
   };
-}
-
-function holdsFloat64({ values }: Model): boolean {
-  return [...values.values()].some(({ dtype }) => dtype === 'float64');
 }
