@@ -7,13 +7,12 @@ import { PipelineError } from '../core/errors.js';
 import { DOWNLOADS } from '../engine/store/layout.js';
 import { runWorkerHost } from '../engine/worker-host.js';
 import { STAGE_MODULES } from '../stages/index.js';
-import { modelDecoder } from './model-decoder.js';
 
 runWorkerHost({
   modules: STAGE_MODULES,
   services: async (names, threads, { store, services: identities }) => {
     const makers: Readonly<Record<string, () => Promise<unknown>>> = {
-      tensor: async () => (await import('../runtime/create-service.js')).createTensorService(identities['tensor'] ?? '', threads, modelDecoder),
+      tensor: async () => (await import('../runtime/create-service.js')).createTensorService(identities['tensor'] ?? '', threads, async () => (await import('./model-reader.js')).MODEL_READER),
       downloads: async () => {
         const kept = join(store.directory, DOWNLOADS);
         const { createDownloadService } = await import('../downloads/service.js');

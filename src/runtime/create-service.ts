@@ -1,14 +1,16 @@
 /** The tensor service of an identity: what a worker makes for the stages that declare it, and what `pipeline doctor` tries. */
 import type { TensorService } from '../core/tensor-service.js';
+import { createOnnxRuntimeService } from './onnxruntime-service.js';
 import { targetOfIdentity } from './targets.js';
-import type { Device } from './targets.js';
-import type { DecodeModel } from './tensorflow/model.js';
+import type { TensorflowOptions } from './tensorflow/service.js';
 
-/** @param loadDecoder how ONNX models are read for a runtime that does not read them itself; called only for such a one */
-export async function createTensorService(identity: string, threads: number, loadDecoder: () => Promise<DecodeModel>): Promise<TensorService> {
+/** What this folder may not import itself: the reader of ONNX models. */
+export type ModelReader = Pick<TensorflowOptions, 'decode' | 'usesDouble'>;
+
+/** @param reader loaded only for a runtime that cannot read ONNX. Errors: E_SERVICE_MISSING for an identity that no runtime here has. */
+export async function createTensorService(identity: string, threads: number, reader: () => Promise<ModelReader>): Promise<TensorService> {
   const { runtime, device } = targetOfIdentity(identity);
-  const onnxRuntime = async (on: Device): Promise<TensorService> => (await import('./onnxruntime-service.js')).createOnnxRuntimeService({ threads, device: on });
-  if (runtime === 'onnxruntime') return onnxRuntime(device);
-  const [{ createTensorflowService }, decode] = await Promise.all([import('./tensorflow/service.js'), loadDecoder()]);
-  return createTensorflowService({ decode, threads, device: device === 'cuda' ? 'cuda' : 'cpu', float64: () => onnxRuntime('cpu') });
+  if (runtime === 'onnxruntime') return createOnnxRuntimeService({ threads, device });
+  const { createTensorflowService } = await import('./tensorflow/service.js');
+  return createTensorflowService({ ...(await reader()), doubles: createOnnxRuntimeService({ threads }), threads, device: device === 'cuda' ? 'cuda' : 'cpu' });
 }

@@ -3,7 +3,7 @@
  * TFJS_PACKAGE=<folder of @tensorflow/tfjs-node> the same tests run on TensorFlow itself (docs/runtimes.md).
  */
 import { createRequire } from 'node:module';
-import { modelDecoder } from '../../src/cli/model-decoder.js';
+import { MODEL_READER } from '../../src/cli/model-reader.js';
 import type { LoadedTensorflow } from '../../src/runtime/tensorflow/package.js';
 import { createTensorflowService } from '../../src/runtime/tensorflow/service.js';
 import type { TensorService } from '../../src/core/tensor-service.js';
@@ -27,8 +27,7 @@ async function load(): Promise<LoadedTensorflow> {
 
 export const loaded = await load();
 export const { tf } = loaded;
-export const decode = await modelDecoder();
 
 export function tensorflowService(): TensorService {
-  return createTensorflowService({ decode, loaded });
+  return createTensorflowService({ ...MODEL_READER, loaded });
 }

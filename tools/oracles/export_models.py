@@ -35,7 +35,9 @@ def perturb(model):
         for name, p in list(model.named_parameters()) + list(model.named_buffers()):
             if not p.is_floating_point():
                 continue
-            if name.endswith("running_var"):
+            if p.ndim > 1 and not p.any():
+                p.copy_(0.02 * draw(p))  # torchvision's ViT starts with a head of zeros
+            elif name.endswith("running_var"):
                 p.copy_(1 + 0.3 * torch.rand(p.shape, generator=g))
             elif name.endswith("running_mean"):
                 p.copy_(0.1 * draw(p))

@@ -29,8 +29,6 @@ export interface Model {
   readonly nodes: readonly ModelNode[];
   readonly initializers: ReadonlyMap<string, Tensor>;
   readonly values: ReadonlyMap<string, ModelValue>;
-  /** the file computes in float64, whatever the values here say */
-  readonly float64: boolean;
 }
 
 export type DecodeModel = (bytes: Uint8Array, label: string) => Model;
