@@ -99,6 +99,8 @@ export async function runTest(folder: string, test: string, runtime: NodeRuntime
     return deviation === undefined ? of('failed', different.join('; ')) : of('refused', deviation[1]);
   } catch (error) {
     const words = error instanceof PipelineError ? String(error.facts?.['found'] ?? error.message) : String(error);
+    // a runtime that says before it runs what it does not compute
+    if (error instanceof PipelineError && error.code === 'E_OPERATOR') return of('refused', `${runtime.name} ${reasonOf(error)}`);
     return of(/NOT_IMPLEMENTED|Could not find an implementation|is not supported/.test(words) ? 'refused' : 'failed', `${runtime.name}: ${words.slice(0, 300)}`);
   }
 }
