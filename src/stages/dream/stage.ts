@@ -12,7 +12,7 @@ import { BATCH } from './uphill.js';
 
 export default defineStage({
   type: 'dream',
-  version: 3,
+  version: 4,
   summary: 'Synthesises the images that maximise the predicted response of a region.',
   description: [
     'Gradient ascent with Adam on the Fourier coefficients of an image in a decorrelated colour space: x = sigmoid(C·irfft2(s·z)/4), s(f) = 1/max(f, 1/size)^decay. Every step sees the image under a random rotation, zoom and shift (bilinear, reflected at the border) and with Gaussian noise. After each step the contrast is bounded.',
