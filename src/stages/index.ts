@@ -20,7 +20,10 @@ export const STAGE_MODULES: Readonly<Record<string, StageModule>> = {
   'stimuli.select': module(() => import('./stimuli-select/stage.js')),
   'stimuli.draw': module(() => import('./stimuli-draw/stage.js')),
   'backbone.train': module(() => import('./backbone-train/stage.js')),
-  'backbone.onnx': module(() => import('./backbone-onnx/stage.js')),
+  'backbone.onnx': {
+    ...module(() => import('./backbone-onnx/stage.js')),
+    externals: async () => (await import('./backbone-onnx/externals.js')).onnxExternals,
+  },
   'features.extract': module(() => import('./features-extract/stage.js')),
   'features.gabor': module(() => import('./features-gabor/stage.js')),
   'readout.ridge': module(() => import('./readout-ridge/stage.js')),

@@ -123,7 +123,7 @@ function tensorsOf(folder: string, test: string, kind: 'input' | 'output'): Tens
     const bytes = new Uint8Array(readFileSync(join(folder, test, 'test_data_set_0', `${kind}_${i}.pb`)));
     const graph = new WireWriter().bytes(GRAPH.initializer, named(bytes, 'tensor'));
     const model = new WireWriter().message(MODEL.graph, graph).message(MODEL.opsetImport, new WireWriter().string(OPSET.domain, '').integer(OPSET.version, 18)).finish();
-    return readModel(model).initializers.get('tensor') as Tensor;
+    return readModel(model).initializers.get('tensor')?.read() as Tensor;
   });
 }
 
