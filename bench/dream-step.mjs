@@ -40,7 +40,7 @@ const options = { size: SIZE, steps: STEPS + 1, learningRate: 0.05, decay: 1.5, 
 
 /** The stage `dream` at another batch. */
 async function dreamer(batch) {
-  const response = await service.compile(responseModel(backbone, batch, ALEXNET_LAYERS, 'every'));
+  const response = await service.compile(responseModel(backbone, batch, ALEXNET_LAYERS, { poolTies: 'every' }));
   const fourier = await service.compile(fourierModel(batch, { height: SIZE, width: SIZE, decay: options.decay, contrast: options.contrast }));
   const shapes = layerGraph(backbone, batch, ALEXNET_LAYERS).outputs.map((output) => output.shape);
   const templates = Object.fromEntries(ALEXNET_LAYERS.map((name, l) => {

@@ -10,7 +10,7 @@ import { encodeModel } from '../../dist/graph/encode.js';
 import { differentiate, gradientName } from '../../dist/graph/gradient.js';
 import { sumOfSquares } from '../../dist/graph/layers.js';
 import { optimise } from '../../dist/graph/optimise/index.js';
-import { trainingStep } from '../../dist/graph/training.js';
+import { trainingStep } from '../../dist/graph/training/step.js';
 
 /** id of the architecture → its last value and the side of its images */
 export const BACKBONES = {
@@ -60,6 +60,9 @@ export const gradientModel = (folder, id, batch, { poolTies, ...options } = {}) 
 export function trainingModel(folder, batch) {
   const graph = network(folder, 'alexnet', batch, true);
   const parameters = [...graph.initializers].filter(([, constant]) => constant.dtype === 'float32' && constant.data.length > 1).map(([name]) => name);
-  const step = trainingStep({ ...graph, outputs: graph.outputs.filter((output) => output.name === 'loss') }, { loss: 'loss', parameters });
+  const step = trainingStep({ ...graph, outputs: graph.outputs.filter((output) => output.name === 'loss') }, { loss: 'loss', groups: [{ parameters }], optimiser: { kind: 'adam' } });
   return { step, model: encodeModel(step.graph) };
 }
+
+/** What a step carries on, at the beginning. */
+export const stateOf = (step) => Object.fromEntries(step.state.map(({ input, initial }) => [input, tensor('float32', [initial.length], initial)]));

@@ -14,6 +14,8 @@ import { prune } from './cut.js';
 import type { Graph, Node, Value } from './ir.js';
 import { add, mul, reshape } from './layers.js';
 import { requireValue } from './names.js';
+import { sameShape } from './ops/broadcast.js';
+import { perChannel } from './ops/channelwise.js';
 import { stepMask } from './ops/masks.js';
 import { isOpType } from './ops/op-types.js';
 import type { PoolTies } from './ops/operator.js';
@@ -60,6 +62,7 @@ export function differentiate(graph: Graph, spec: GradientSpec): Graph {
   const kept = new Set([of.name, ...spec.wrt, ...[...overridden.keys()].flatMap((node) => node.outputs)]);
   const skipped = reluBeforePool(graph, kept);
   const activations = matchActivations(graph, kept);
+  const residual = residualSums(graph);
   for (let i = graph.nodes.length - 1; i >= 0; i -= 1) {
     const node = graph.nodes[i] as Node;
     if (!node.outputs.some((name) => adjoints.has(name)) || !node.inputs.some((name) => reached.has(name))) continue;
@@ -85,7 +88,9 @@ export function differentiate(graph: Graph, spec: GradientSpec): Graph {
       accumulate(activation.x, activation.gradient(b, adjoints.get(node.outputs[0] as string) as Value));
       continue;
     }
-    for (const [name, gradient] of nodeGradients(b, graph, node, adjoints, reached, spec)) accumulate(name, gradient);
+    for (const [name, gradient] of nodeGradients(b, graph, node, adjoints, reached, spec)) {
+      accumulate(name, residual.has(name) && !BLOCKED.has(node.op) ? perChannel(b, gradient, 1) : gradient);
+    }
   }
 
   const gradients = targets.map((target) => {
@@ -144,6 +149,25 @@ function nodeGradients(b: GraphBuilder, graph: Graph, node: Node, adjoints: Read
     const gradient = gradients[index];
     return gradient === undefined || !reached.has(name) ? [] : [[name, gradient]];
   });
+}
+
+/** Operators whose gradients stay inside ONNX Runtime's blocked layout of convolutions. */
+const BLOCKED: ReadonlySet<string> = new Set(['Conv', 'Add', 'Relu', 'MaxPool', 'AveragePool', 'GlobalAveragePool', 'Concat', 'Identity']);
+
+/**
+ * Sums of residual blocks and their ReLUs. A gradient that comes into such a chain from outside the blocked layout (from an objective on a layer) is
+ * brought in, times one per channel: the sums and masks of all blocks before would follow it outside.
+ */
+function residualSums(graph: Graph): Set<string> {
+  const found = new Set<string>();
+  for (const node of graph.nodes) {
+    const [output = ''] = node.outputs;
+    const value = graph.values.get(output);
+    if (value?.dtype !== 'float32' || value.shape.length !== 4) continue;
+    const sum = node.op === 'Add' && node.inputs.every((name) => !graph.initializers.has(name) && sameShape(graph.values.get(name)?.shape ?? [], value.shape));
+    if (sum || (node.op === 'Relu' && found.has(node.inputs[0] as string))) found.add(output);
+  }
+  return found;
 }
 
 /** ReLUs that only one max pool reads, and those pools. `kept` are values whose own gradient is asked for or overridden. */

@@ -12,6 +12,7 @@ import { allocate, sizeOf } from '../../core/tensor.js';
 import type { Emitter } from '../emitter.js';
 import type { Value } from '../ir.js';
 import { concat, matMul, pad, reduceSum, reshape, slice, transpose } from '../layers.js';
+import { perChannel } from './channelwise.js';
 import type { Windows } from './windows.js';
 import { padsOf } from './windows.js';
 
@@ -38,7 +39,10 @@ export function convolutionInputGradient(b: Emitter, dy: Value, w: Value, xShape
   // rows and columns that no window reached, because the stride did not divide the padded extent, come back as output padding
   const leftOver = spatial.map((extent, i) => (extent + (g.begins[i] as number) + (g.ends[i] as number) - (reach[i] as number) - 1) % (g.strides[i] as number));
   const attributes = { kernel_shape: g.kernel, strides: g.strides, pads: padsOf(g), dilations: g.dilations, group: g.group };
-  return b.op('ConvTranspose', [dy, w], leftOver.some((extent) => extent > 0) ? { ...attributes, output_padding: leftOver } : attributes);
+  const spread = b.op('ConvTranspose', [dy, w], leftOver.some((extent) => extent > 0) ? { ...attributes, output_padding: leftOver } : attributes);
+  // A transposed convolution is outside ONNX Runtime's blocked layout. Times one, per channel, is the way back in: without it the sums and masks of the whole
+  // residual chain before it would follow outside.
+  return (xShape[1] as number) > FEW_CHANNELS && spatial.length === 2 && dy.dtype === 'float32' ? perChannel(b, spread, 1) : spread;
 }
 
 /** Square windows side by side that cover the image: the patches of a vision transformer, the first layer and the reductions of ConvNeXt. */

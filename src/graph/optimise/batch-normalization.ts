@@ -64,6 +64,10 @@ function biasOf(site: Site, layer: Made, channels: number): ArrayLike<number> | 
 
 function scaleAlong(weights: Tensor, axis: number, factor: Float64Array): Tensor {
   const inner = weights.shape.slice(axis + 1).reduce((product, extent) => product * extent, 1);
-  const data = (weights.data as Float32Array).map((w, i) => w * (factor[Math.floor(i / inner) % factor.length] as number));
+  const data = new Float32Array(weights.data.length);
+  for (let start = 0, channel = 0; start < data.length; start += inner, channel = (channel + 1) % factor.length) {
+    const scale = factor[channel] as number;
+    for (let i = start; i < start + inner; i += 1) data[i] = (weights.data[i] as number) * scale;
+  }
   return tensor('float32', weights.shape, data);
 }

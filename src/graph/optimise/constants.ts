@@ -67,18 +67,19 @@ function broadcastStrides(from: Shape, to: Shape): number[] {
   });
 }
 
-/** Position in the source for every element of `shape` in order. */
-function* positions(shape: Shape, strides: readonly number[]): Generator<number> {
-  const index = shape.map(() => 0);
-  const size = sizeOf(shape);
+/** Where in the source each run along the last axis of `shape` begins, in order. */
+function* runs(shape: Shape, strides: readonly number[]): Generator<number> {
+  const outer = shape.slice(0, -1);
+  const index = outer.map(() => 0);
+  const count = sizeOf(outer);
   let position = 0;
-  for (let i = 0; i < size; i += 1) {
+  for (let i = 0; i < count; i += 1) {
     yield position;
-    for (let axis = shape.length - 1; axis >= 0; axis -= 1) {
+    for (let axis = outer.length - 1; axis >= 0; axis -= 1) {
       index[axis] = (index[axis] as number) + 1;
       position += strides[axis] as number;
-      if ((index[axis] as number) < (shape[axis] as number)) break;
-      position -= (strides[axis] as number) * (shape[axis] as number);
+      if ((index[axis] as number) < (outer[axis] as number)) break;
+      position -= (strides[axis] as number) * (outer[axis] as number);
       index[axis] = 0;
     }
   }
@@ -86,15 +87,21 @@ function* positions(shape: Shape, strides: readonly number[]): Generator<number>
 
 function gathered(x: Tensor, shape: Shape, strides: readonly number[]): Tensor['data'] {
   const data = allocate(x.dtype, sizeOf(shape));
+  const [length, step] = [shape.at(-1) ?? 1, strides.at(-1) ?? 0];
   let i = 0;
-  for (const position of positions(shape, strides)) data[i++] = x.data[position] as number;
+  for (const start of runs(shape, strides)) for (let k = 0, p = start; k < length; k += 1, p += step) data[i++] = x.data[p] as number;
   return data;
 }
 
 function zip(x: Tensor, y: Tensor, shape: Shape, f: (x: number, y: number) => number): Float32Array<ArrayBuffer> {
   const data = new Float32Array(sizeOf(shape));
-  const right = positions(shape, broadcastStrides(y.shape, shape));
+  const [left, right] = [broadcastStrides(x.shape, shape), broadcastStrides(y.shape, shape)];
+  const [length, step, otherStep] = [shape.at(-1) ?? 1, left.at(-1) ?? 0, right.at(-1) ?? 0];
+  const others = runs(shape, right);
   let i = 0;
-  for (const left of positions(shape, broadcastStrides(x.shape, shape))) data[i++] = f(x.data[left] as number, y.data[right.next().value as number] as number);
+  for (const start of runs(shape, left)) {
+    let q = others.next().value as number;
+    for (let k = 0, p = start; k < length; k += 1, p += step, q += otherStep) data[i++] = f(x.data[p] as number, y.data[q] as number);
+  }
   return data;
 }

@@ -8,7 +8,7 @@
  * (made here, in float64), Aᵀ · A one product with a 16 × 36 matrix, and the tiles are laid out by DepthToSpace.
  * Source: Lavin and Gray, Fast algorithms for convolutional neural networks, CVPR 2016; the interpolation points are 0, ±1, ±2.
  */
-import type { Tensor } from '../../core/tensor.js';
+import type { Shape, Tensor } from '../../core/tensor.js';
 import { tensor } from '../../core/tensor.js';
 import type { Value } from '../ir.js';
 import { add, matMul, reshape, slice, transpose } from '../layers.js';
@@ -25,8 +25,11 @@ const B = [[4, 0, -5, 0, 1, 0], [0, -4, -4, 1, 1, 0], [0, 4, -4, -1, 1, 0], [0, 
 const G = [[1 / 4, 0, 0], [-1 / 6, -1 / 6, -1 / 6], [-1 / 6, 1 / 6, -1 / 6], [1 / 24, 1 / 12, 1 / 6], [1 / 24, -1 / 12, 1 / 6], [0, 0, 1]] as const;
 const A = [[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]] as const;
 
-/** Layers where it was faster than the direct convolution of ONNX Runtime (docs/decisions/0013): enough channels, and tiles that are not mostly border. */
-const LEAST_CHANNELS = 128;
+/**
+ * What is saved grows with C·O a pixel, what the transforms cost with C + O, and tiles that hang over the border are lost: it pays where C·O/(C + O) times the
+ * share of tiles inside is at least this, and not with so few tiles an image that the larger weights are all that is read (docs/decisions/0014).
+ */
+const LEAST_GAIN = 120;
 const LEAST_SIDE = 12;
 
 export function winograd(site: Site): Value | undefined {
@@ -60,8 +63,13 @@ function isSuited({ attributes, output }: Site, x: Value, weights: Tensor): bool
   const ones = (name: string): boolean => ((attributes[name] as readonly number[] | undefined) ?? []).every((value) => value === 1);
   return (
     x.shape.length === 4 && kernel.every((k) => k === KERNEL) && ones('strides') && ones('dilations') && (attributes['group'] ?? 1) === 1 && (attributes['auto_pad'] ?? 'NOTSET') === 'NOTSET' &&
-    Math.min(outputs, channels) >= LEAST_CHANNELS && output.shape.slice(2).every((extent) => extent >= LEAST_SIDE)
+    output.shape.slice(2).every((extent) => extent >= LEAST_SIDE) && ((outputs * channels) / (outputs + channels)) * inside(output.shape) >= LEAST_GAIN
   );
+}
+
+/** Share of the tiles that lies inside the map. */
+function inside(shape: Shape): number {
+  return shape.slice(2).reduce((share, extent) => (share * extent) / (Math.ceil(extent / TILE) * TILE), 1);
 }
 
 /** P ⊗ Q as rows [i, j] and columns [a, b]: P[i, a] Q[j, b]. */

@@ -29,7 +29,7 @@ const LARGEST_BATCH = 16;
 
 export default defineStage({
   type: 'attribute',
-  version: 3,
+  version: 4,
   summary: 'Shows which pixels drove the predicted response of a region: integrated gradients and other methods.',
   description: [
     'Integrated gradients: map = (x − x₀)·∫₀¹ ∇F(x₀ + t(x − x₀)) dt for the predicted response F of a region (mean over its voxels, z units, optionally minus other regions), by Gauss–Legendre quadrature in t. The sum over a map is F(x) − F(x₀) (completeness); nodes are doubled until the relative gap is within `tolerance`, and a map that misses it at `max_nodes` fails the stage or is reported (`incomplete`). With baseline `training` the map is the mean over several x₀ (expected gradients). Other methods: SmoothGrad = mean of ∇F(x + ε), the gradient, gradient × input, and occlusion, which needs no gradient; they promise no completeness.',
@@ -90,8 +90,8 @@ export default defineStage({
 
     const batch = params.method === 'integrated-gradients' ? batchFor(pathPoints(params.nodes), LARGEST_BATCH) : LARGEST_BATCH;
     const layers = readout.layers.map((layer) => layer.name);
-    const program = await services.tensor.compile(responseModel(backbone, batch, layers), { label: 'attribution' });
-    const path = params.method === 'integrated-gradients' ? await services.tensor.compile(pathModel(backbone, batch, layers), { label: 'path of integrated gradients' }) : undefined;
+    const program = await services.tensor.compile(responseModel(backbone, batch, layers, { poolIndices: services.tensor.poolIndices }), { label: 'attribution' });
+    const path = params.method === 'integrated-gradients' ? await services.tensor.compile(pathModel(backbone, batch, layers, services.tensor.poolIndices), { label: 'path of integrated gradients' }) : undefined;
     const images = openImages(stimuli.brick, stimuli.dataset, backbone.preprocessing);
     try {
       const templates = Object.fromEntries(

@@ -13,7 +13,7 @@ import { sampleGuided } from './guided.js';
 
 export default defineStage({
   type: 'dream.guided',
-  version: 1,
+  version: 2,
   summary: 'Synthesises pictures that raise the predicted response of a region, kept plausible by a denoiser.',
   description: [
     'y₀ = ½ + highest_noise·n. In every step of noise σ (falling geometrically to lowest_noise): d = D(y; σ), clipped to [0, 1], is the denoiser’s guess of the picture; g = ∂response(view(d))/∂d, scaled to root mean square 1, is the guide; y ← d + guidance·σ·g + σ_down·(y − d)/σ + σ_up·n with σ_up = churn·σ′·√(1 − σ′²/σ²), σ_down² + σ_up² = σ′², σ′ the next noise. The picture is the last d. A view is a random rotation, zoom and shift with noise, at most that of the step.',

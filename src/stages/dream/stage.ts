@@ -16,7 +16,7 @@ import { BATCH } from './uphill.js';
 
 export default defineStage({
   type: 'dream',
-  version: 3,
+  version: 4,
   summary: 'Synthesises the images that maximise the predicted response of a region.',
   description: [
     'Gradient ascent with Adam on the Fourier coefficients of an image in a decorrelated colour space: x = sigmoid(C·irfft2(s·z)/4), s(f) = 1/max(f, 1/size)^decay. Every step sees the image under a random rotation, zoom and shift (bilinear, reflected at the border) and with Gaussian noise. After each step the contrast is bounded.',
@@ -83,6 +83,6 @@ async function earlyProgram({ params, inputs, services }: EarlyContext, backbone
   const rule = params.relu_gradient ?? 'exact';
   if (rule === 'exact') return undefined;
   const layers = readReadout(inputs.readout).layers.map((layer) => layer.name);
-  const response = await services.tensor.compile(responseModel(backbone, BATCH, layers, 'every', rule), { label: `dream with ${rule} gradients` });
+  const response = await services.tensor.compile(responseModel(backbone, BATCH, layers, { poolTies: 'every', poolIndices: services.tensor.poolIndices, reluGradient: rule }), { label: `dream with ${rule} gradients` });
   return { response, steps: rule === 'guided' ? params.steps : (params.redirected_steps ?? REDIRECTED_STEPS) };
 }

@@ -21,6 +21,7 @@ import { planesToPixels } from '../images/pixels.js';
 import { foldReadout, tileTemplate, voxelWeights, type FoldedReadout } from '../response/functional.js';
 import { objectiveOf } from '../response/objective.js';
 import { predictImages } from '../response/predict-images.js';
+import { CONVOLUTIONS, type Convolutions } from '../artifacts/convolutions.js';
 import { RESPONSE, responseModel, templateInput } from '../response/response-graph.js';
 import type { Ascent } from './ascent.js';
 import { blindSheet, type BlindItem } from './blind-sheet.js';
@@ -48,6 +49,7 @@ export const OBJECTIVE_TEXT = [
 
 /** Parameters that every way of dreaming has. */
 export const SHARED_PARAMS = {
+  convolutions: CONVOLUTIONS,
   targets: Type.Array(Target, { minItems: 1, description: 'what to dream of' }),
   images: Type.Integer({ minimum: 1, maximum: 64, default: 4, description: 'dreams per target, from different starting points' }),
   candidates: Type.Optional(Type.Integer({ minimum: 1, maximum: 256, description: 'starting points per target, of which the `images` with the largest predicted response are kept (default: as many as images)' })),
@@ -57,7 +59,7 @@ export const SHARED_PARAMS = {
 export const DREAMS_OUTPUT = { type: 'Dreams', description: 'PNGs, arrays and predicted responses', publish: ['*.png', '*.svg', 'dreams.json', 'blind-key.json'] } as const;
 
 export interface SynthesisContext {
-  readonly params: { readonly targets: readonly Static<typeof Target>[]; readonly images: number; readonly candidates?: number; readonly window: number };
+  readonly params: { readonly targets: readonly Static<typeof Target>[]; readonly images: number; readonly candidates?: number; readonly window: number; readonly convolutions: Convolutions };
   readonly inputs: { readonly readout: ArtifactReader; readonly features: ArtifactReader };
   readonly outputs: { readonly dreams: ArtifactWriter };
   readonly services: { readonly tensor: TensorService };
@@ -100,7 +102,7 @@ export async function synthesize(context: SynthesisContext, backbone: Backbone, 
   if (single.length > 0) context.warn(`the window does not reach layers whose map is one cell: ${single.join(', ')}`);
   const natural = predictImages(features, Int32Array.from(features.nsdIds.keys()), folds, signal);
   // Views carry noise, so elements of a pooling window hardly tie; where they do, a gradient that is too large still points upward.
-  const program = await services.tensor.compile(responseModel(backbone, BATCH, readout.layers.map((layer) => layer.name), 'every'), { label: 'dream' });
+  const program = await services.tensor.compile(responseModel(backbone, BATCH, readout.layers.map((layer) => layer.name), { poolTies: 'every', poolIndices: services.tensor.poolIndices, convolutions: params.convolutions }), { label: 'dream' });
   const writer = new NpyWriter(outputs.dreams.path('dreams.npy'), 'float32', [targets.length * params.images, 3, size, size]);
   try {
     const entries: DreamEntry[] = [];

@@ -11,8 +11,10 @@ import { GraphBuilder } from '../../graph/builder.js';
 import { encodeModel } from '../../graph/encode.js';
 import { matMul, reshape } from '../../graph/layers.js';
 import { IMAGE, layerGraph, layerOutput, readBackbone, type Backbone } from '../artifacts/backbone.js';
+import { CONVOLUTIONS, withConvolutions, type Convolutions } from '../artifacts/convolutions.js';
 import { FEATURES_INDEX, type FeatureLayer, type FeaturesFile } from '../artifacts/features.js';
 import { readStimuli, type StimulusImage } from '../artifacts/stimuli.js';
+import type { MemoEntry } from '../../engine/stage.js';
 import { defineStage } from '../define.js';
 import { poolingMatrix } from '../response/pooling.js';
 import { ImageReader } from '../images/image-reader.js';
@@ -23,7 +25,7 @@ const CHUNK = 256;
 
 export default defineStage({
   type: 'features.extract',
-  version: 2,
+  version: 3,
   summary: 'Runs a backbone over the images and keeps layer activations, averaged over a grid.',
   description: [
     'For image x and layer ℓ with maps a[c,h,w]: feature (c,i,j) = mean of a[c,h,w] over the cell (i,j) of a rows × columns grid (cells as in torch.nn.AdaptiveAvgPool2d). Images go through the preprocessing that the backbone declares (crop, antialiased bilinear resize, mean, standard deviation).',
@@ -35,6 +37,7 @@ export default defineStage({
       layers: Type.Array(Type.String({ minLength: 1 }), { minItems: 1, uniqueItems: true, description: 'layers by name' }),
       grid: Type.Array(Type.Integer({ minimum: 1, maximum: 64 }), { minItems: 2, maxItems: 2, default: [4, 4], description: 'rows and columns of the pooling grid; a layer smaller than the grid keeps its own size' }),
       batch: Type.Integer({ minimum: 1, maximum: 256, default: 16, description: 'images in one run of the model; the last run is padded, so that an image has the same bits in every run. Fewer need less memory' }),
+      convolutions: CONVOLUTIONS,
       percent: Type.Number({ exclusiveMinimum: 0, maximum: 100, default: 100, description: 'share of channels kept per layer' }),
     },
     { additionalProperties: false },
@@ -55,6 +58,7 @@ export default defineStage({
     // In order of first showing: when sessions are added, only what comes after the last full chunk is new.
     const images = [...stimuli.images].sort((x, y) => x.firstTrial - y.firstTrial || x.nsdId - y.nsdId);
     const nsdIds = images.map((image) => image.nsdId);
+    const starts = Array.from({ length: Math.ceil(nsdIds.length / CHUNK) }, (_, chunk) => chunk * CHUNK);
     const maps = layerGraph(backbone, params.batch, params.layers).outputs.map((output) => output.shape);
     const shapes = maps.map((shape): readonly [number, number, number] => [shape[1] as number, shape[2] as number, shape[3] as number]);
     const grids = shapes.map(([, h, w]): readonly [number, number] => [Math.min(params.grid[0] as number, h), Math.min(params.grid[1] as number, w)]);
@@ -62,35 +66,61 @@ export default defineStage({
     // Made only when the first chunk is missing: a rerun with another percent reads no image and never loads the model.
     let reader: ImageReader | undefined;
     let program: Promise<TensorProgram> | undefined;
+    const ended = new AbortController();
+    const either = AbortSignal.any([signal, ended.signal]);
+    // One chunk at a time runs the model, in order; while it does, the one before is digested and written to disk.
+    let turn: Promise<unknown> = Promise.resolve();
+    const compute = (ids: readonly number[]): Promise<LayerChunk[]> => {
+      const chunk = turn.then(async () => {
+        either.throwIfAborted();
+        reader ??= new ImageReader({ path: stimuli.brick, dataset: stimuli.dataset, preprocessing: backbone.preprocessing }, params.batch);
+        const batches = reader.batches(ids);
+        program ??= services.tensor.compile(pooledModel(backbone, params, grids), { label: `features of ${backbone.name}` });
+        return runChunk(await program, params.batch, backbone.preprocessing.size, batches, ids.length, params.layers, shapes, grids, either);
+      });
+      turn = chunk.catch(() => undefined); // told to whoever waits for the chunk
+      return chunk;
+    };
+    // All layers in one entry: which values leave a model decides what the runtime fuses, and with it the last bits of the others.
+    const entryOf = (start: number): Promise<MemoEntry> => {
+      const ids = nsdIds.slice(start, start + CHUNK);
+      return context.memo(
+        { what: 'layer activations', backbone: backbone.digest, batch: params.batch, convolutions: params.convolutions, layers: params.layers, grids: grids.map((grid) => [...grid]), brick: stimuli.brickFile.digest, images: ids },
+        async (writer) => {
+          const layers = await compute(ids);
+          layers.forEach(({ cells, means }, l) => {
+            const channels = (shapes[l] as readonly [number, number, number])[0];
+            writeNpy(writer.path(activationsFile(l)), tensor('float32', [ids.length, channels, ...(grids[l] as readonly [number, number])], cells));
+            writeNpy(writer.path(meansFile(l)), tensor('float32', [ids.length, channels], means));
+          });
+        },
+      );
+    };
+    const ordered: Promise<MemoEntry>[] = [];
+    const order = (): void => {
+      const start = starts[ordered.length];
+      if (start === undefined) return;
+      const entry = entryOf(start);
+      entry.catch(() => undefined); // told when its turn comes
+      ordered.push(entry);
+    };
     try {
       const moments: ChannelMoments[] = shapes.map(([channels]) => ({ count: 0, sum: new Float64Array(channels), squares: new Float64Array(channels) }));
       const chunks: FeaturesFile['chunks'][number][] = [];
-      for (let start = 0; start < nsdIds.length; start += CHUNK) {
+      order();
+      for (const [chunk, start] of starts.entries()) {
         signal.throwIfAborted();
-        const ids = nsdIds.slice(start, start + CHUNK);
-        // All layers in one entry: which values leave a model decides what the runtime fuses, and with it the last bits of the others.
-        const entry = await context.memo(
-          { what: 'layer activations', backbone: backbone.digest, batch: params.batch, layers: params.layers, grids: grids.map((grid) => [...grid]), brick: stimuli.brickFile.digest, images: ids },
-          async (writer) => {
-            reader ??= new ImageReader({ path: stimuli.brick, dataset: stimuli.dataset, preprocessing: backbone.preprocessing }, params.batch);
-            const batches = reader.batches(ids);
-            program ??= services.tensor.compile(pooledModel(backbone, params.batch, params.layers, grids), { label: `features of ${backbone.name}` });
-            const layers = await runChunk(await program, params.batch, backbone.preprocessing.size, batches, ids.length, params.layers, shapes, grids, signal);
-            layers.forEach(({ cells, means }, l) => {
-              const channels = (shapes[l] as readonly [number, number, number])[0];
-              writeNpy(writer.path(activationsFile(l)), tensor('float32', [ids.length, channels, ...(grids[l] as readonly [number, number])], cells));
-              writeNpy(writer.path(meansFile(l)), tensor('float32', [ids.length, channels], means));
-            });
-          },
-        );
+        order();
+        const entry = (await ordered[chunk]) as MemoEntry;
         const files = params.layers.map((_, l) => {
-          const name = `${String(start / CHUNK).padStart(4, '0')}-${activationsFile(l)}`;
+          const name = `${String(chunk).padStart(4, '0')}-${activationsFile(l)}`;
           outputs.features.adopt(name, entry.file(activationsFile(l)));
           addMoments(moments[l] as ChannelMoments, readNpy(entry.path(meansFile(l))).data as Float32Array, images.slice(start, start + CHUNK));
           return name;
         });
-        chunks.push({ start, count: ids.length, files });
-        context.progress(Math.min(start + CHUNK, nsdIds.length), nsdIds.length, 'images');
+        const count = Math.min(CHUNK, nsdIds.length - start);
+        chunks.push({ start, count, files });
+        context.progress(start + count, nsdIds.length, 'images');
       }
       const layers: FeatureLayer[] = [];
       let width = 0;
@@ -111,6 +141,8 @@ export default defineStage({
       context.metric('features', width);
       context.metric('images', nsdIds.length);
     } finally {
+      ended.abort();
+      await Promise.allSettled(ordered);
       await reader?.close();
       await (await program)?.dispose();
     }
@@ -121,7 +153,7 @@ const activationsFile = (layer: number): string => `${String(layer).padStart(2, 
 const meansFile = (layer: number): string => `${String(layer).padStart(2, '0')}-mean.npy`;
 
 /** image → layers → means over the cells of the grid, and over the whole map as a last column. @shape outputs `layer:<name>`: float32 [batch, channel, rows × columns + 1] */
-function pooledModel(backbone: Backbone, batch: number, layers: readonly string[], grids: readonly (readonly [number, number])[]): Uint8Array {
+function pooledModel(backbone: Backbone, { batch, layers, convolutions }: { readonly batch: number; readonly layers: readonly string[]; readonly convolutions: Convolutions }, grids: readonly (readonly [number, number])[]): Uint8Array {
   const builder = new GraphBuilder();
   const size = backbone.preprocessing.size;
   const outputs = builder.inline(layerGraph(backbone, batch, layers), { [IMAGE]: builder.input(IMAGE, 'float32', [batch, 3, size, size]) }, 'backbone/');
@@ -141,7 +173,7 @@ function pooledModel(backbone: Backbone, batch: number, layers: readonly string[
     const flat = reshape(builder, map, [batch, channels, pixels]);
     builder.output(layerOutput(layer), matMul(builder, flat, builder.floats([pixels, rows * columns + 1], pooling)));
   });
-  return encodeModel(builder.build());
+  return encodeModel(withConvolutions(builder.build(), convolutions));
 }
 
 /** @shape cells: float32 [image, channel, rows × columns]; means: float32 [image, channel] */

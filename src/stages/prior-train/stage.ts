@@ -27,7 +27,7 @@ const BATCH = 4;
 
 export default defineStage({
   type: 'prior.train',
-  version: 1,
+  version: 2,
   summary: 'Trains a denoiser on pictures: what pictures look like, for dream.guided.',
   description: [
     'D(y; σ) = ½ + ¼·F(z/√(1 + s²)), z = (y − ½)/¼, s = σ/¼: a convolutional network F with four scales (half to a sixteenth of the side) and sums across them, given a picture with Gaussian noise of standard deviation σ (pixels in [0, 1]), returns its guess of the picture. Loss: mean squared error, weighted by min(10, 1 + (¼/σ)²); ln σ uniform. Adam (β 0.9, 0.99), linear warm-up, half-cosine to 0. About 560,000 weights.',

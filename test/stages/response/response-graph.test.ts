@@ -24,7 +24,7 @@ const backbone = readBackbone(readerOf(writeTinyModel(join(root, 'model'), { ima
 const template = tensor('float32', [BATCH, 2, 4, 4], Float32Array.from({ length: BATCH * 32 }, () => random.normal()));
 const noise = Float32Array.from({ length: BATCH * 3 * SIZE * SIZE }, () => random.uniform());
 async function evaluate(images: Float32Array, ties: 'first' | 'every'): Promise<{ response: Float32Array; gradient: Float32Array }> {
-  const program = await service.compile(responseModel(backbone, BATCH, ['conv'], ties));
+  const program = await service.compile(responseModel(backbone, BATCH, ['conv'], { poolTies: ties }));
   const result = await program.run({ [IMAGE]: tensor('float32', [BATCH, 3, SIZE, SIZE], images), [templateInput('conv')]: template }, [RESPONSE, IMAGE_GRADIENT]);
   return { response: result[RESPONSE]?.data as Float32Array, gradient: result[IMAGE_GRADIENT]?.data as Float32Array };
 }
