@@ -21,6 +21,7 @@ export const STAGE_MODULES: Readonly<Record<string, StageModule>> = {
   'stimuli.draw': module(() => import('./stimuli-draw/stage.js')),
   'backbone.train': module(() => import('./backbone-train/stage.js')),
   'backbone.onnx': module(() => import('./backbone-onnx/stage.js')),
+  'backbone.finetune': module(() => import('./backbone-finetune/stage.js')),
   'features.extract': module(() => import('./features-extract/stage.js')),
   'features.gabor': module(() => import('./features-gabor/stage.js')),
   'readout.ridge': module(() => import('./readout-ridge/stage.js')),

@@ -75,13 +75,18 @@ export const layerOutput = (layer: string): string => `layer:${layer}`;
  * Errors: E_GRAPH for a layer that the model does not have (naming the nearest), or whose output is not a map of channels.
  */
 export function layerGraph(backbone: Backbone, batch: number, layers: readonly string[]): Graph {
+  return optimise(storedLayerGraph(backbone, batch, layers, ''), []);
+}
+
+/** As `layerGraph`, not optimised: every weight is as the file has it, its name (and those of nodes) behind `prefix`: for what trains them. */
+export function storedLayerGraph(backbone: Backbone, batch: number, layers: readonly string[], prefix: string): Graph {
   const { size, mean, std } = backbone.preprocessing;
   const model = decodeModel(backbone.model, { label: backbone.name, bind: inputExtents(backbone.input, batch, size) });
   const head = cut(model, layers);
   const builder = new GraphBuilder();
   const image = builder.input(IMAGE, 'float32', [batch, 3, size, size]);
   const normalised = div(builder, sub(builder, image, builder.floats([1, 3, 1, 1], [...mean])), builder.floats([1, 3, 1, 1], [...std]));
-  const outputs = builder.inline(head, { [backbone.input]: normalised });
+  const outputs = builder.inline(head, { [backbone.input]: normalised }, prefix);
   for (const layer of layers) {
     const value = outputs[layer];
     const layout = backbone.layers.find((known) => known.name === layer)?.layout;
@@ -94,5 +99,5 @@ export function layerGraph(backbone: Backbone, batch: number, layers: readonly s
     }
     builder.output(layerOutput(layer), map);
   }
-  return optimise(builder.build(), []);
+  return builder.build();
 }
