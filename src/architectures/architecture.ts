@@ -13,7 +13,16 @@ import type { Graph } from '../graph/ir.js';
 export interface Weights {
   /** The parameter of that name. Errors: E_WEIGHTS naming it, with the nearest names, if it is missing or of another shape. */
   take(name: string, shape: Shape): Tensor<'float32'>;
+  /** Shape of what is there under a name, undefined if nothing is: for a classifier that may be missing or have other classes. Where the method is absent, everything is there as published. */
+  shapeOf?(name: string): Shape | undefined;
 }
+
+/** How one parameter of an untrained network is drawn. */
+export type Initialisation =
+  | { readonly kind: 'normal'; readonly sd: number }
+  /** in [−bound, bound) */
+  | { readonly kind: 'uniform'; readonly bound: number }
+  | { readonly kind: 'constant'; readonly value: number };
 
 /** How the values of a layer are laid out. Consumers see [batch, channel, height, width] whatever the layout (stages/artifacts/backbone.ts). */
 export type LayerLayout =
@@ -48,6 +57,8 @@ export interface Dialect {
   matches(names: ReadonlySet<string>): boolean;
   /** weights under the original names, made from the checkpoint's; may split or join tensors */
   translate(weights: Weights): Weights;
+  /** what differs in the preparation of images for weights of this dialect, which were trained elsewhere */
+  readonly preprocessing?: Partial<ImagePreprocessing>;
 }
 
 interface Common {
@@ -63,6 +74,11 @@ interface Common {
   ignores(name: string): boolean;
   /** the layers worth extracting, in the order of computation */
   readonly layers: readonly ArchitectureLayer[];
+  /**
+   * How its authors draw a parameter before training; without it, as PyTorch's layers do (initial-weights.ts).
+   * @param fanIn of the weight, for a bias that of the weight beside it
+   */
+  initial?(name: string, shape: Shape, fanIn: number): Initialisation;
 }
 
 export interface ImageArchitecture extends Common {

@@ -3,9 +3,17 @@
  */
 import { PipelineError } from '../core/errors.js';
 import { nearest } from '../graph/names.js';
+import { alexnet } from './alexnet.js';
 import type { Architecture } from './architecture.js';
+import { CLIP_RESNETS } from './clip-resnet.js';
+import { CLIP_TEXT_TOWERS, CLIP_TRANSFORMERS } from './clip-transformer.js';
+import { convnextTiny } from './convnext.js';
+import { DINOV2 } from './dinov2.js';
+import { RESNETS } from './resnet.js';
+import { VGGS } from './vgg.js';
+import { VISION_TRANSFORMERS } from './vit.js';
 
-export const ARCHITECTURES: readonly Architecture[] = [];
+export const ARCHITECTURES: readonly Architecture[] = [alexnet, ...VGGS, ...RESNETS, convnextTiny, ...VISION_TRANSFORMERS, ...DINOV2, ...CLIP_RESNETS, ...CLIP_TRANSFORMERS, ...CLIP_TEXT_TOWERS];
 
 /** Errors: E_WEIGHTS naming the nearest ids. */
 export function architectureOf(id: string): Architecture {

@@ -28,6 +28,7 @@ export function buildFromCheckpoint<A extends Architecture>(architecture: A, che
       taken.add(name);
       return checkpoint.read(prefix + name);
     },
+    shapeOf: (name) => checkpoint.entries.get(prefix + name)?.shape,
   };
   const dialect = architecture.dialects.find((candidate) => candidate.matches(names));
   const build = architecture.build as (weights: Weights, given: Parameters<A['build']>[1]) => Graph;

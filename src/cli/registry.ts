@@ -17,7 +17,11 @@ const BUILD_PATH = join(PACKAGE_ROOT, 'dist', 'build-digest');
 const WORKER_ENTRY = join(PACKAGE_ROOT, 'dist', 'cli', 'worker.js');
 
 /** Numeric families, known without loading a runtime; a test holds them equal to what the services say of themselves. */
-export const SERVICE_IDENTITIES: Readonly<Record<string, string>> = { tensor: 'onnxruntime-cpu' };
+export const SERVICE_IDENTITIES: Readonly<Record<string, string>> = {
+  tensor: 'onnxruntime-cpu',
+  // Fetches by digest: what it hands over depends on nothing else.
+  downloads: 'sha256',
+};
 
 let builtIn: Composition | undefined;
 

@@ -13,8 +13,8 @@ import type { FromWorker, StageJob, StageResult, ToWorker } from './worker-proto
 
 export interface WorkerHostOptions {
   readonly modules: Readonly<Record<string, StageModule>>;
-  /** Makes the named services with that many threads; `identities`: what the key says of each. A service may have `identity()` and `dispose()`. */
-  services(names: readonly string[], threads: number, identities: Readonly<Record<string, string>>): Promise<object>;
+  /** Makes the named services with that many threads, for jobs on that store; `services` of the job: what the key says of each. A service may have `identity()` and `dispose()`. */
+  services(names: readonly string[], threads: number, job: Pick<StageJob, 'store' | 'services'>): Promise<object>;
 }
 
 interface LifeCycle {
@@ -84,12 +84,12 @@ export function runWorkerHost(options: WorkerHostOptions): void {
 
   async function servicesFor(job: StageJob): Promise<object> {
     if (job.needs.length === 0) return {}; // what is loaded stays for the next job that needs it
-    const id = JSON.stringify([job.needs, job.resources.cpus, job.services]);
+    const id = JSON.stringify([job.needs, job.resources.cpus, job.services, job.store]);
     if (services?.id !== id) {
       const old = services;
       services = undefined;
       for (const service of Object.values(old?.bag ?? {})) await service?.dispose?.();
-      services = { id, bag: (await options.services(job.needs, job.resources.cpus, job.services)) as ServiceSet['bag'] };
+      services = { id, bag: (await options.services(job.needs, job.resources.cpus, job)) as ServiceSet['bag'] };
     }
     for (const name of job.needs) checkService(job, name, services.bag[name]);
     return services.bag;

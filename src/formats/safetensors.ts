@@ -1,10 +1,12 @@
 /**
  * safetensors files: a JSON header and raw little-endian tensors. The reader is strict as the format's own: the ranges must tile the
  * data exactly, without gap or overlap, names occur once, and every range has the length of its dtype and shape. Nothing is executed.
+ * float16 and bfloat16 are read, exactly, as float32; 8-bit floating point types are refused.
  * Source: huggingface/safetensors, "Format" (header at most 100 MB).
  */
 import { closeSync, openSync } from 'node:fs';
 import { PipelineError } from '../core/errors.js';
+import { bfloat16ToFloat32, float16ToFloat32 } from '../core/half.js';
 import { allocate, BYTES_PER_ELEMENT, sizeOf, tensor, type DType, type Shape, type Tensor } from '../core/tensor.js';
 import { bytesOf, formatError, openForReading, readExactly, writeFully } from './bytes.js';
 
@@ -17,9 +19,15 @@ const NAMES: Readonly<Record<DType, string>> = {
   float64: 'F64', float32: 'F32', int64: 'I64', int32: 'I32', int16: 'I16', int8: 'I8', uint32: 'U32', uint16: 'U16', uint8: 'U8', bool: 'BOOL',
 };
 
+/** Read as float32, never written. */
+const HALVES = { float16: 'F16', bfloat16: 'BF16' } as const;
+type Half = keyof typeof HALVES;
+const HALF_BYTES = 2;
+
 export interface SafetensorsEntry {
   readonly name: string;
-  readonly dtype: DType;
+  /** as stored */
+  readonly dtype: DType | Half;
   readonly shape: Shape;
   /** first byte in the file */
   readonly offset: number;
@@ -55,11 +63,16 @@ export class SafetensorsFile {
     this.#fd = fd;
   }
 
-  /** Errors: E_DATA for an unknown name. */
+  /** Halves arrive as float32. Errors: E_DATA for an unknown name. */
   read(name: string): Tensor {
     const entry = this.entries.get(name);
     if (entry === undefined) {
       throw new PipelineError('E_DATA', `"${name}" is not in "${this.#path}"`, { facts: { expected: [...this.entries.keys()].slice(0, 10).join(', '), found: name } });
+    }
+    if (isHalf(entry.dtype)) {
+      const bits = new Uint16Array(sizeOf(entry.shape));
+      readExactly(this.#fd, this.#path, bytesOf(bits), entry.offset);
+      return tensor('float32', entry.shape, entry.dtype === 'float16' ? float16ToFloat32(bits) : bfloat16ToFloat32(bits));
     }
     const data = allocate(entry.dtype, sizeOf(entry.shape));
     readExactly(this.#fd, this.#path, bytesOf(data), entry.offset);
@@ -105,10 +118,10 @@ function parseSafetensorsHeader(path: string, bytes: Uint8Array, start: number, 
     }
     const entry = isObject(value) ? value : {};
     const { dtype: label, shape, data_offsets: offsets, ...others } = entry as { dtype?: unknown; shape?: unknown; data_offsets?: unknown };
-    const dtype = (Object.keys(NAMES) as DType[]).find((key) => NAMES[key] === label);
-    if (dtype === undefined || Object.keys(others).length > 0) throw fail(`has "${name}" of a type that is not read`, Object.values(NAMES).join(', '), JSON.stringify(value).slice(0, 80));
+    const dtype = LABELS.get(String(label));
+    if (dtype === undefined || Object.keys(others).length > 0) throw fail(`has "${name}" of a type that is not read`, [...LABELS.keys()].join(', '), JSON.stringify(value).slice(0, 80));
     if (!isIntegers(shape) || !isIntegers(offsets) || offsets.length !== 2) throw fail(`describes "${name}" wrongly`, 'shape and data_offsets as lists of integers', JSON.stringify(value).slice(0, 80));
-    const length = shape.reduce((product, extent) => product * extent, BYTES_PER_ELEMENT[dtype]);
+    const length = shape.reduce((product, extent) => product * extent, isHalf(dtype) ? HALF_BYTES : BYTES_PER_ELEMENT[dtype]);
     const [from, to] = offsets as [number, number];
     if (to - from !== length || !Number.isSafeInteger(length)) throw fail(`has another length of "${name}" than its shape`, `${length} bytes for ${dtype} [${shape.join(', ')}]`, `${from} … ${to}`);
     entries.push({ name, dtype, shape, offset: start + from });
@@ -125,6 +138,8 @@ function parseSafetensorsHeader(path: string, bytes: Uint8Array, start: number, 
   return { entries: new Map(entries.map((entry) => [entry.name, entry])), metadata };
 }
 
+const LABELS: ReadonlyMap<string, DType | Half> = new Map([...Object.entries(NAMES), ...Object.entries(HALVES)].map(([dtype, label]) => [label, dtype as DType | Half]));
+const isHalf = (dtype: DType | Half): dtype is Half => Object.hasOwn(HALVES, dtype);
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
 const isIntegers = (value: unknown): value is number[] => Array.isArray(value) && value.every((item) => Number.isSafeInteger(item) && item >= 0);
 

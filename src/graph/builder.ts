@@ -21,12 +21,12 @@ export class GraphBuilder implements Emitter {
   readonly #initializers = new Map<string, Tensor>();
   readonly #values = new Map<string, Value>();
   readonly #shared = new Map<string, Value>();
+  readonly #reserved = new Set<string>();
   #counter = 0;
-  readonly #reserved: ReadonlySet<string>;
 
   /** @param reserved names that are not given to anything unnamed, because they will be asked for later */
   constructor(reserved: Iterable<string> = []) {
-    this.#reserved = new Set(reserved);
+    this.reserve(reserved);
   }
 
   /** A builder that starts as a copy of a graph, without its outputs. */
@@ -37,6 +37,11 @@ export class GraphBuilder implements Emitter {
     for (const [name, constant] of graph.initializers) builder.#initializers.set(name, constant);
     for (const [name, value] of graph.values) builder.#values.set(name, value);
     return builder;
+  }
+
+  /** Names that values will get later: none that is made up meanwhile is one of them. */
+  reserve(names: Iterable<string>): void {
+    for (const name of names) this.#reserved.add(name);
   }
 
   input(name: string, dtype: DType, shape: Shape): Value {

@@ -29,4 +29,6 @@ export interface Graph {
   readonly initializers: ReadonlyMap<string, Tensor>;
   /** every value by name: inputs, initializers and node outputs */
   readonly values: ReadonlyMap<string, Value>;
+  /** further names of values, for people: module paths of the program that an imported model was written by; transformations drop them */
+  readonly aliases?: ReadonlyMap<string, string>;
 }

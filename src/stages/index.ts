@@ -20,7 +20,10 @@ export const STAGE_MODULES: Readonly<Record<string, StageModule>> = {
   'stimuli.select': module(() => import('./stimuli-select/stage.js')),
   'stimuli.draw': module(() => import('./stimuli-draw/stage.js')),
   'backbone.train': module(() => import('./backbone-train/stage.js')),
-  'backbone.onnx': module(() => import('./backbone-onnx/stage.js')),
+  'backbone.onnx': {
+    ...module(() => import('./backbone-onnx/stage.js')),
+    externals: async () => (await import('./backbone-onnx/externals.js')).onnxExternals,
+  },
   'backbone.finetune': module(() => import('./backbone-finetune/stage.js')),
   'features.extract': module(() => import('./features-extract/stage.js')),
   'features.gabor': module(() => import('./features-gabor/stage.js')),

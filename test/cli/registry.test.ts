@@ -5,7 +5,7 @@ import { createOnnxRuntimeService } from '../../src/runtime/onnxruntime-service.
 
 test('the identities that keys are made with are those that the services have', async () => {
   const tensor = createOnnxRuntimeService({ threads: 1 });
-  expect(SERVICE_IDENTITIES).toEqual({ tensor: tensor.identity() });
+  expect(SERVICE_IDENTITIES).toEqual({ tensor: tensor.identity(), downloads: 'sha256' });
   await tensor.dispose();
 });
 

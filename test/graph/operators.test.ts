@@ -2,7 +2,6 @@
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { Random } from '../../src/core/random.js';
-import { allocate, sizeOf } from '../../src/core/tensor.js';
 import type { Tensor } from '../../src/core/tensor.js';
 import { GraphBuilder } from '../../src/graph/builder.js';
 import { encodeModel } from '../../src/graph/encode.js';
@@ -14,7 +13,8 @@ import { createOnnxRuntimeService } from '../../src/runtime/onnxruntime-service.
 import { evaluate, plain } from '../rigs/reference-evaluator.js';
 import type { Plain } from '../rigs/reference-evaluator.js';
 import { CASES, dtypeOf } from './operator-cases.js';
-import type { Case, Port } from './operator-cases.js';
+import type { Case } from './operator-cases.js';
+import { draw } from './draw.js';
 import { DIFFERENCE_STEP, DIRECTIONAL, OPERATOR_FLOAT32 } from './tolerances.js';
 
 const RUNS = 24;
@@ -23,25 +23,6 @@ const SEED = 20240611;
 const PIECEWISE_CONSTANT: readonly string[] = ['Sign', 'Floor', 'Ceil', 'Round'];
 const service = createOnnxRuntimeService({ threads: 1 });
 afterAll(() => service.dispose());
-
-/** Random values; a normal draw comes so near a kink that a difference step crosses it with a probability of about 1e-5. */
-function draw(port: Port, random: Random): Tensor {
-  const { domain = 'real' } = port;
-  const dtype = dtypeOf(domain);
-  const data = allocate(dtype, sizeOf(port.shape));
-  const order = typeof domain === 'object' && 'distinctBelow' in domain ? random.permutation(domain.distinctBelow) : undefined;
-  for (let i = 0; i < data.length; i += 1) {
-    if (domain === 'bool') data[i] = random.integer(0, 2);
-    else if (domain === 'positive') data[i] = random.uniform(0.5, 2);
-    else if (domain === 'unit') data[i] = random.uniform(-0.9, 0.9);
-    else if (domain === 'special') data[i] = [NaN, Infinity, -Infinity, 0, 1.5][random.integer(0, 5)] as number;
-    else if (domain === 'sparse') data[i] = random.integer(0, 3) === 0 ? 0 : random.normal();
-    else if (domain === 'halves') data[i] = random.integer(-9, 10) / 2;
-    else if (domain === 'real') data[i] = random.normal();
-    else data[i] = BigInt(order === undefined ? random.integer(0, (domain as { below: number }).below) : (order[i] as number));
-  }
-  return { dtype, shape: port.shape, data };
-}
 
 function build(test: Case): Graph {
   const b = new GraphBuilder();

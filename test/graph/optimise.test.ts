@@ -159,3 +159,21 @@ describe('the hard swish and the mean of a map', () => {
     ] as const) expect(ops(await optimised(network([2, 3, 4, 4], form)))).toEqual(expected);
   });
 });
+
+describe("Winograd's algorithm", () => {
+  it('gives a 3×3 convolution and its gradient to 5e-6, whatever the padding and the rest of the tiles', async () => {
+    for (const [shape, pads] of [[[2, 128, 12, 13], [1, 1, 1, 1]], [[1, 128, 17, 14], [0, 1, 1, 0]]] as const) {
+      const graph = network(shape, (b, x, weight) => L.conv2d(b, x, weight('w', [130, 128, 3, 3]), weight('b', [130]), { pads }));
+      const fast = optimise(graph, [], { winograd: true });
+      expect(ops(fast)).toContain('DepthToSpace');
+      const [direct, found] = [(await run(graph))['y']?.data as Float32Array, (await run(fast))['y']?.data as Float32Array];
+      const [difference, size] = direct.reduce(([d, s], x, i) => [d + (x - (found[i] as number)) ** 2, s + x * x], [0, 0]);
+      expect(Math.sqrt(difference / size)).toBeLessThan(5e-6);
+    }
+  });
+  it('leaves strides, groups, dilations, few channels, small maps and trained weights alone', () => {
+    const conv = (channels: number, side: number, options: L.ConvOptions): Graph => network([1, channels, side, side], (b, x, weight) => L.conv2d(b, x, weight('w', [channels, channels / (options.group ?? 1), 3, 3]), undefined, options));
+    for (const graph of [conv(128, 16, { stride: 2 }), conv(128, 16, { group: 2 }), conv(128, 16, { dilation: 2 }), conv(64, 16, {}), conv(128, 12, {})]) expect(ops(optimise(graph, [], { winograd: true }))).toEqual(['Conv', 'Identity']);
+    expect(ops(optimise(conv(128, 16, {}), [], { winograd: true, trained: ['w'] }))).toEqual(['Conv', 'Identity']);
+  });
+});

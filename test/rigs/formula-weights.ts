@@ -13,9 +13,8 @@ function fnv1a(name: string): number {
   return value;
 }
 
-/** float64 in [-1, 1), scaled and shifted, rounded to float32 */
-function filled(name: string, count: number, scale: number, offset: number): Float32Array {
-  const data = new Float32Array(count);
+/** float64 in [-1, 1), scaled and shifted, rounded to the type of the array */
+function filled<T extends Float32Array | Float64Array>(name: string, count: number, scale: number, offset: number, data: T): T {
   let counter = fnv1a(name);
   for (let i = 0; i < count; i += 1) {
     let x = counter;
@@ -30,20 +29,26 @@ function filled(name: string, count: number, scale: number, offset: number): Flo
   return data;
 }
 
+/** float64 in [-1, 1) */
+export function formulaUniform(name: string, count: number): Float64Array {
+  return filled(name, count, 1, 0, new Float64Array(count));
+}
+
 export function formulaParameter(name: string, shape: Shape): Tensor<'float32'> {
   const count = sizeOf(shape);
   const fanIn = shape.slice(1).reduce((product, extent) => product * extent, 1);
   const [scale, offset] = name.endsWith('running_var') ? [0.5, 1]
     : name.endsWith('running_mean') ? [0.2, 0]
     : name.endsWith('bias') || shape.length === 0 ? [0.1, 0]
+    : name.endsWith('bn3.weight') ? [0.05, 0.25]
     : shape.length === 1 ? [0.2, 1]
     : [Math.sqrt(6 / fanIn), 0];
-  return tensor('float32', shape, filled(name, count, scale, offset));
+  return tensor('float32', shape, filled(name, count, scale, offset, new Float32Array(count)));
 }
 
 /** @shape float32 [batch, 3, size, size], normalised values about [-1.7, 1.7) */
 export function formulaImage(batch: number, size: number): Tensor<'float32'> {
-  return tensor('float32', [batch, 3, size, size], filled('image', batch * 3 * size * size, 1.7, 0));
+  return tensor('float32', [batch, 3, size, size], filled('image', batch * 3 * size * size, 1.7, 0, new Float32Array(batch * 3 * size * size)));
 }
 
 export const formulaWeights: Weights = { take: formulaParameter };

@@ -55,7 +55,10 @@ function broadcastAt(x: Plain, index: readonly number[]): number {
 
 function commonShape(tensors: readonly Plain[]): number[] {
   const rank = Math.max(...tensors.map((t) => t.shape.length));
-  return Array.from({ length: rank }, (_, axis) => Math.max(...tensors.map((t) => t.shape[axis - rank + t.shape.length] ?? 1)));
+  return Array.from({ length: rank }, (_, axis) => {
+    const extents = tensors.map((t) => t.shape[axis - rank + t.shape.length] ?? 1);
+    return extents.includes(0) ? 0 : Math.max(...extents);
+  });
 }
 
 const unary = (f: (x: number, a: (name: string, fallback: number) => number) => number): Rule => ([x], attributes) => {
@@ -403,7 +406,8 @@ export function evaluate(graph: Graph, feeds: Readonly<Record<string, Plain>>): 
   for (const node of graph.nodes) {
     const results = RULES[node.op as OpType](node.inputs.map((name) => (name === '' ? undefined : values.get(name))), node.attributes, node.outputs.length);
     node.outputs.forEach((name, i) => {
-      const found = results[i] as Plain;
+      const integer = !['float32', 'float64', undefined].includes(graph.values.get(name)?.dtype);
+      const found = integer ? { shape: (results[i] as Plain).shape, data: (results[i] as Plain).data.map(Math.trunc) } : (results[i] as Plain);
       const inferred = graph.values.get(name)?.shape.join();
       if (found.shape.join() !== inferred) throw new Error(`shape rule of ${node.op}: inferred [${inferred}], computed [${found.shape.join()}] for ${JSON.stringify(node.attributes)}`);
       values.set(name, found);

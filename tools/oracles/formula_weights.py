@@ -36,6 +36,9 @@ def parameter(name: str, shape) -> np.ndarray:
         x = 0.2 * u
     elif name.endswith("bias") or len(shape) == 0:
         x = 0.1 * u
+    elif name.endswith("bn3.weight"):
+        # the last gain of a bottleneck: at 1, thirty blocks would grow to 1e6
+        x = 0.25 + 0.05 * u
     elif len(shape) == 1:
         x = 1.0 + 0.2 * u
     else:

@@ -37,6 +37,8 @@ export interface StoreInfo {
   readonly checkpoints: Amount;
   readonly quarantine: Amount;
   readonly runs: Amount;
+  /** files that stages had fetched */
+  readonly downloads: Amount;
   readonly leases: { readonly alive: number; readonly dead: number };
   readonly stageTypes: readonly StageTypeInfo[];
 }
@@ -82,6 +84,7 @@ async function collect(fs: FsPort, layout: Layout): Promise<StoreInfo> {
     checkpoints: await amountOf(fs, layout.checkpoints),
     quarantine: await amountOf(fs, layout.quarantine),
     runs: { count: (await entriesOf(fs, layout.runs)).length, bytes: (await amountOf(fs, layout.runs)).bytes },
+    downloads: await amountOf(fs, layout.downloads),
     leases: { alive, dead: leases.length - alive },
     stageTypes: [...usage].map(([type, used]) => describe(type, used)).sort((a, b) => b.bytes - a.bytes || (a.type < b.type ? -1 : 1)),
   };

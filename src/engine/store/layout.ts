@@ -2,7 +2,7 @@
  * Where things lie in the folder of a store, and which format it has.
  *
  *   VERSION  objects/ab/<62 hex>  records/ab/<62 hex>.json  memos/ab/<62 hex>.json  evicted/ab/<62 hex>.json
- *   runs/  leases/  claims/  staging/  checkpoints/  quarantine/  evidence/  unchanged/
+ *   runs/  leases/  claims/  staging/  checkpoints/  quarantine/  evidence/  unchanged/  downloads/
  *
  * Names are lower-case hexadecimal, so file systems that ignore case hold them apart. Nothing in the folder is an index that has to be right.
  */
@@ -14,6 +14,8 @@ import { publishFile } from './durable.js';
 import { isMissing, readWhole, type FsPort } from './fs-port.js';
 
 export const STORE_FORMAT = 1;
+/** Files that stages had fetched, by sha256. The store counts them and never removes one: a network may be gone when it is needed again. */
+export const DOWNLOADS = 'downloads';
 const SHARD_LENGTH = 2;
 /** https://bford.info/cachedir/: backup tools leave a folder out that holds this file. */
 const CACHEDIR_TAG = 'Signature: 8a477f597d28d172789f06886806bc55\n# The cache of `pipeline`: everything here can be computed again.\n';
@@ -37,6 +39,7 @@ export interface Layout {
   readonly evidence: string;
   /** memories of runs in which nothing was left to do */
   readonly unchanged: string;
+  readonly downloads: string;
 }
 
 export function layoutOf(root: string): Layout {
@@ -51,6 +54,7 @@ export function layoutOf(root: string): Layout {
     quarantine: join(root, 'quarantine'),
     evidence: join(root, 'evidence'),
     unchanged: join(root, 'unchanged'),
+    downloads: join(root, DOWNLOADS),
   };
 }
 

@@ -5,12 +5,13 @@
 import { PipelineError } from '../../core/errors.js';
 import type { Tensor } from '../../core/tensor.js';
 import { encodeTensor } from '../encode.js';
-import { GRAPH, MODEL, NODE, TENSOR } from './schema.js';
+import { DATA_TYPE, GRAPH, MODEL, NODE, TENSOR } from './schema.js';
 import { BYTES, FIXED32, FIXED64, stringOf, wireFields, WireWriter, type WireField } from './wire.js';
 
 /**
  * A weight that the file has as an initializer is replaced; one that a node computes from constants (a transposed or cast weight, folded when the model
- * was read) takes the place of that node. Errors: E_GRAPH for a name that the file has neither way, or that is one of several outputs of a node.
+ * was read) takes the place of that node. Errors: E_GRAPH for a name that the file has neither way, that is
+ * one of several outputs of a node, or that the file does not keep in float32.
  */
 export function replaceWeights(model: Uint8Array, weights: ReadonlyMap<string, Tensor>): Uint8Array {
   const whole = new WireWriter();
@@ -30,8 +31,12 @@ function replaced(graph: Uint8Array, weights: ReadonlyMap<string, Tensor>): Wire
   };
   for (const field of wireFields(graph)) {
     const [name, ...others] = namesIn(field);
-    if (name === undefined || !weights.has(name) || others.length > 0 || (field.number === GRAPH.initializer && !rest.has(name))) copy(writer, field);
-    else put(name);
+    if (name === undefined || !weights.has(name) || others.length > 0 || !rest.has(name)) {
+      copy(writer, field);
+      continue;
+    }
+    if (field.number === GRAPH.initializer) requireFloat32(field.bytes, name);
+    put(name);
   }
   for (const name of rest.keys()) {
     throw new PipelineError('E_GRAPH', `the weight '${name}' is not in the model file by that name`, {
@@ -39,6 +44,13 @@ function replaced(graph: Uint8Array, weights: ReadonlyMap<string, Tensor>): Wire
     });
   }
   return writer;
+}
+
+/** What is trained in float32 is not what a file in half precision would hold. */
+function requireFloat32(tensor: Uint8Array, name: string): void {
+  const type = [...wireFields(tensor)].find((field) => field.number === TENSOR.dataType)?.bits;
+  if (Number(type) === DATA_TYPE.float32) return;
+  throw new PipelineError('E_GRAPH', `the weight '${name}' is not kept in float32`, { facts: { expected: `data type ${DATA_TYPE.float32}`, found: `data type ${String(type)}` }, hint: 'Export the model in float32 to train it.' });
 }
 
 /** The initializer's name, or the outputs of a node. */

@@ -42,6 +42,15 @@ export class WireWriter {
   string(field: number, value: string): this {
     return this.bytes(field, utf8.encode(value));
   }
+  /** A field as it was read. */
+  copy(field: WireField): this {
+    if (field.wireType === BYTES) return this.bytes(field.number, field.bytes);
+    if (field.wireType === VARINT) return this.integer(field.number, field.bits);
+    const width = field.wireType === FIXED64 ? 8 : 4;
+    const bytes = new Uint8Array(8);
+    new DataView(bytes.buffer).setBigUint64(0, field.bits, true);
+    return this.#tag(field.number, field.wireType).#push(bytes.subarray(0, width));
+  }
   message(field: number, value: WireWriter): this {
     this.#tag(field, BYTES).#push(varint(BigInt(value.#length)));
     for (const part of value.#parts) this.#push(part);

@@ -2,33 +2,40 @@
  * The matrix of a one-dimensional resampling as ONNX's Resize defines it: out = M · in, row i holds the weights of output sample i.
  *
  * Output i sits at input coordinate u(i): half_pixel (i + 1/2)/s - 1/2, asymmetric i/s, align_corners i (n-1)/(m-1); s = output/input scale.
- * nearest takes the rounded sample; linear weighs by the triangle 1 - |t|, cubic by Keys' kernel with coefficient a (IEEE ASSP 29, 1981);
+ * half_pixel_symmetric centres an output whose extent was rounded; tf_crop_and_resize samples a region of the input, outside it nothing (a zero row).
+ * nearest takes the rounded sample; linear weighs by the triangle 1 - |t|, cubic by Keys' kernel with coefficient a (IEEE ASSP 29, 1981).
+ * With antialias a reduction (s < 1) stretches the kernel by 1/s.
  * Samples outside repeat the border; with exclude_outside they are dropped and the rest normalised.
  */
 export interface ResizeRule {
   readonly mode: 'nearest' | 'linear' | 'cubic';
-  readonly coordinate_transformation_mode: 'half_pixel' | 'align_corners' | 'asymmetric' | 'pytorch_half_pixel';
+  readonly coordinate_transformation_mode: 'half_pixel' | 'half_pixel_symmetric' | 'align_corners' | 'asymmetric' | 'pytorch_half_pixel' | 'tf_crop_and_resize';
   readonly nearest_mode: 'round_prefer_floor' | 'round_prefer_ceil' | 'floor' | 'ceil';
   readonly cubic_coeff_a: number;
   readonly exclude_outside: number;
+  readonly antialias?: number;
+  /** of tf_crop_and_resize, as fractions of the input */
+  readonly region?: { readonly start: number; readonly end: number };
   /** output extent per input extent */
   readonly scale: number;
 }
 
-/** @shape [outExtent, inExtent] float64, row-major; every row sums to 1. */
+/** @shape [outExtent, inExtent] float64, row-major; every row sums to 1, or is zero outside the region of tf_crop_and_resize. */
 export function resizeMatrix(inExtent: number, outExtent: number, rule: ResizeRule): Float64Array {
   const matrix = new Float64Array(outExtent * inExtent);
   for (let i = 0; i < outExtent; i += 1) {
     const u = coordinate(i, inExtent, outExtent, rule);
+    if (rule.region !== undefined && (u < 0 || u > inExtent - 1)) continue;
     if (rule.mode === 'nearest') {
       const source = Math.min(Math.max(round(u, rule.nearest_mode), 0), inExtent - 1);
       matrix[i * inExtent + source] = 1;
       continue;
     }
-    const radius = rule.mode === 'linear' ? 1 : 2;
+    const squeeze = rule.antialias === 1 ? Math.min(rule.scale, 1) : 1;
+    const radius = (rule.mode === 'linear' ? 1 : 2) / squeeze;
     let sum = 0;
     for (let p = Math.ceil(u - radius); p <= Math.floor(u + radius); p += 1) {
-      const weight = kernel(p - u, rule);
+      const weight = kernel((p - u) * squeeze, rule);
       if (rule.exclude_outside === 1 && (p < 0 || p >= inExtent)) continue;
       const source = Math.min(Math.max(p, 0), inExtent - 1);
       matrix[i * inExtent + source] = (matrix[i * inExtent + source] as number) + weight;
@@ -47,6 +54,15 @@ function coordinate(i: number, inExtent: number, outExtent: number, rule: Resize
       return outExtent === 1 ? 0 : (i * (inExtent - 1)) / (outExtent - 1);
     case 'pytorch_half_pixel':
       return outExtent === 1 ? 0 : (i + 0.5) / rule.scale - 0.5;
+    case 'half_pixel_symmetric': {
+      const middle = inExtent / 2;
+      const offset = middle * (1 - outExtent / (rule.scale * inExtent));
+      return offset + (i + 0.5) / rule.scale - 0.5;
+    }
+    case 'tf_crop_and_resize': {
+      const { start, end } = rule.region ?? { start: 0, end: 1 };
+      return outExtent > 1 ? start * (inExtent - 1) + (i * (end - start) * (inExtent - 1)) / (outExtent - 1) : 0.5 * (start + end) * (inExtent - 1);
+    }
     case 'half_pixel':
       return (i + 0.5) / rule.scale - 0.5;
   }

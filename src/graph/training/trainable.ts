@@ -9,7 +9,7 @@ import { nearest } from '../names.js';
 export interface Weight {
   /** of the initializer */
   readonly name: string;
-  /** other names it goes by: of the nodes that use it and of what they compute */
+  /** other names it goes by: of the nodes that use it, of what they compute, and aliases of that */
   readonly layers: readonly string[];
   /** a scale, shift or bias (at most one axis of more than one element): by custom these are not decayed */
   readonly vector: boolean;
@@ -26,12 +26,14 @@ const FORMULA = new Set(['Add', 'Sub', 'Mul', 'Concat']);
 /** Weights of a graph in the order of first use: float32 constants that stand where an operator has its weights, and whose names begin with `prefix`. */
 export function weightsOf(graph: Graph, prefix = ''): Weight[] {
   const layers = new Map<string, string[]>();
+  const aliases = new Map<string, string[]>();
+  for (const [alias, value] of graph.aliases ?? []) aliases.set(value, [...(aliases.get(value) ?? []), alias]);
   for (const node of graph.nodes) {
     for (const index of WEIGHT_INPUTS[node.op] ?? []) {
       const name = node.inputs[index] ?? '';
       const constant = graph.initializers.get(name);
       if (constant?.dtype !== 'float32' || !name.startsWith(prefix) || (FORMULA.has(node.op) && constant.data.length <= 1)) continue;
-      layers.set(name, [...(layers.get(name) ?? []), ...node.outputs, ...(node.name === undefined ? [] : [node.name])]);
+      layers.set(name, [...(layers.get(name) ?? []), ...node.outputs.flatMap((output) => [output, ...(aliases.get(output) ?? [])]), ...(node.name === undefined ? [] : [node.name])]);
     }
   }
   return [...layers].map(([name, used]) => {

@@ -11,6 +11,7 @@ import { cut } from '../../graph/cut.js';
 import { decodeModel } from '../../graph/decode.js';
 import type { Graph } from '../../graph/ir.js';
 import { div, sub } from '../../graph/layers.js';
+import { resolveLayer } from '../../graph/names.js';
 import { optimise } from '../../graph/optimise/index.js';
 import { channelMap } from './channel-map.js';
 
@@ -35,6 +36,8 @@ export interface BackboneFile {
 
 export interface BackboneLayer {
   readonly name: string;
+  /** name of the value in the model, where the layer is called by another */
+  readonly value?: string;
   /** channels, height, width, as consumers see it */
   readonly shape: readonly [number, number, number];
   /** how the model computes it; `map` where it is absent */
@@ -78,18 +81,20 @@ export function layerGraph(backbone: Backbone, batch: number, layers: readonly s
   return optimise(storedLayerGraph(backbone, batch, layers, ''), []);
 }
 
-/** As `layerGraph`, not optimised: every weight is as the file has it, its name (and those of nodes) behind `prefix`: for what trains them. */
+/** As `layerGraph`, not optimised: every weight is as the file has it, its name (and those of nodes) behind `prefix`; with the model's aliases. For what trains them. */
 export function storedLayerGraph(backbone: Backbone, batch: number, layers: readonly string[], prefix: string): Graph {
   const { size, mean, std } = backbone.preprocessing;
   const model = decodeModel(backbone.model, { label: backbone.name, bind: inputExtents(backbone.input, batch, size) });
-  const head = cut(model, layers);
+  const values = new Map(layers.map((layer) => [layer, resolveLayer(model, layer).name]));
+  const head = cut(model, [...new Set(values.values())]);
   const builder = new GraphBuilder();
   const image = builder.input(IMAGE, 'float32', [batch, 3, size, size]);
   const normalised = div(builder, sub(builder, image, builder.floats([1, 3, 1, 1], [...mean])), builder.floats([1, 3, 1, 1], [...std]));
   const outputs = builder.inline(head, { [backbone.input]: normalised }, prefix);
   for (const layer of layers) {
-    const value = outputs[layer];
-    const layout = backbone.layers.find((known) => known.name === layer)?.layout;
+    const name = values.get(layer) as string;
+    const value = outputs[name];
+    const layout = backbone.layers.find((known) => known.name === layer || known.name === name || known.value === name)?.layout;
     const map = value?.shape[0] === batch ? channelMap(builder, value, layout) : undefined;
     if (map === undefined) {
       throw new PipelineError('E_GRAPH', `layer "${layer}" of "${backbone.name}" is not a stack of channel maps`, {
@@ -99,5 +104,5 @@ export function storedLayerGraph(backbone: Backbone, batch: number, layers: read
     }
     builder.output(layerOutput(layer), map);
   }
-  return builder.build();
+  return { ...builder.build(), aliases: new Map([...(model.aliases ?? [])].map(([alias, value]) => [alias, prefix + value])) };
 }

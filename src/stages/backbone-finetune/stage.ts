@@ -80,6 +80,8 @@ export default defineStage({
 
     const whole = features === undefined ? pooledGraph(backbone, batch, layers) : givenGraph(batch, layers);
     const trained = trainableWeights(whole, params.trainable, MODEL_PREFIX);
+    // what cannot be put back is refused before it is trained
+    replaceWeights(backbone.model, new Map(trained.map((weight) => [bareName(weight), whole.initializers.get(weight.name) as Tensor])));
     if (params.batch_norm === 'training' && trained.length === 0) context.warn('batch_norm: training changes nothing where the backbone is frozen');
     const nsdIds = [...new Set([...rows.nsdIds, ...(held?.nsdIds ?? [])])].sort((a, b) => a - b);
     const { source, graph } = await openSource();

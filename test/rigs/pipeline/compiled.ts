@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import ts from 'typescript';
 
-const FOLDERS = ['src/core', 'src/engine', 'test/rigs/pipeline'];
+const FOLDERS = ['src/core', 'src/engine', 'src/downloads', 'test/rigs/pipeline'];
 let made: string | undefined;
 
 function compile(): string {
@@ -30,7 +30,7 @@ function compile(): string {
 }
 
 /** Absolute path of a compiled module of test/rigs/pipeline. */
-export function compiledRig(name: 'worker-entry' | 'run-child' | 'fetch-child'): string {
+export function compiledRig(name: 'worker-entry' | 'run-child' | 'fetch-child' | 'download-child'): string {
   made ??= compile();
   return join(made, 'test/rigs/pipeline', `${name}.js`);
 }

@@ -1,0 +1,113 @@
+/** Vision and text transformers against the libraries they come from (fixtures of tools/oracles/transformers.py). */
+import { afterAll, describe, expect, it } from 'vitest';
+import { architectureOf, ARCHITECTURES } from '../../src/architectures/index.js';
+import { MODEL_INPUT } from '../../src/architectures/architecture.js';
+import { buildFromCheckpoint, parametersOf } from '../../src/architectures/state-dict.js';
+import type { Tensor } from '../../src/core/tensor.js';
+import { tensor } from '../../src/core/tensor.js';
+import { decodeModel } from '../../src/graph/decode.js';
+import { encodeModel } from '../../src/graph/encode.js';
+import { resolveLayer } from '../../src/graph/names.js';
+import { createOnnxRuntimeService } from '../../src/runtime/onnxruntime-service.js';
+import { formulaCheckpoint, formulaImage } from '../rigs/formula-weights.js';
+import { BATCH, distance, evaluate, graphOf, readCases, stateOf } from './oracle.js';
+
+/** float32 through twelve blocks against float64; torch in float32 is at 1e-6 (gradient 3e-6), as `float32` of the fixtures says */
+const FORWARD = 1e-5;
+const GRADIENT = 3e-5;
+const CONTEXT = 77;
+const START = 49406;
+const END = 49407;
+
+const cases = readCases('transformers.json');
+const service = createOnnxRuntimeService({ threads: 1 });
+afterAll(() => service.dispose());
+
+/** The same as in the script: one text padded with zeros, one that fills the context. */
+function tokens(): Tensor<'int64'> {
+  const numbers = new BigInt64Array(BATCH * CONTEXT);
+  [9, 75].forEach((length, row) => {
+    const at = row * CONTEXT;
+    numbers[at] = BigInt(START);
+    for (let k = 0; k < length; k += 1) numbers[at + 1 + k] = BigInt((7919 * (row + 1) * (k + 1)) % 49405);
+    numbers[at + 1 + length] = BigInt(END);
+  });
+  return tensor('int64', [BATCH, CONTEXT], numbers);
+}
+
+/** One of each family in every run of the suite; `npm run test:architectures` has all of them. */
+const SOME = ['vit_small', 'vit_small of Hugging Face', 'dinov2_vits14', 'dinov2_vits14_reg', 'dinov2_vits14_reg of timm', 'clip-vit-b-32', 'clip-rn50-text', 'clip-vit-b-32-text of Hugging Face'];
+const chosen = process.env['ARCHITECTURES'] === 'all' ? Object.keys(cases) : SOME;
+
+describe('values at several layers and the gradient are those of the library', () => {
+  it.each(chosen)('%s', async (name) => {
+    const fixture = cases[name] as (typeof cases)[string];
+    const text = architectureOf(fixture.architecture).kind === 'text';
+    const input = text ? tokens() : formulaImage(BATCH, fixture.size as number);
+    const { layers, gradient } = await evaluate(service, graphOf(fixture, BATCH), fixture, input, text ? 'positional_embedding' : MODEL_INPUT);
+    for (const [layer, expected] of Object.entries(fixture.layers)) expect(distance(layers[layer] as Tensor, expected), layer).toBeLessThan(FORWARD);
+    expect(distance(gradient, fixture.gradient), 'gradient').toBeLessThan(GRADIENT);
+  });
+});
+
+describe('parameters', () => {
+  const native = Object.entries(cases).filter(([name, { dialect, architecture }]) => dialect === null && name === architecture);
+
+  it.each(native.map(([name]) => name))('of %s are the state dict of the library', (name) => {
+    const architecture = architectureOf(name);
+    const line = ({ name: parameter, shape }: { readonly name: string; readonly shape: readonly number[] }): string => `${parameter} [${shape.join(', ')}]`;
+    const expected = stateOf(cases[name] as (typeof cases)[string]).filter((parameter) => !architecture.ignores(parameter.name));
+    expect(parametersOf(architecture).map(line).sort()).toEqual(expected.map(line).sort());
+  });
+
+  it('are compared for every transformer of the registry', () => {
+    const families = ARCHITECTURES.filter(({ id }) => /^(vit_|dinov2|openclip-|clip-vit|clip-rn50(x4)?-text)/.test(id)).map(({ id }) => id);
+    const compared = new Set(Object.values(cases).filter(({ dialect }) => dialect === null).map(({ architecture }) => architecture));
+    expect(families.filter((id) => !compared.has(id))).toEqual([]);
+  });
+
+  it('of a whole CLIP file serve both towers, and what is missing or of another model is named', () => {
+    const fixture = cases['clip-vit-b-32'] as (typeof cases)[string];
+    const state = stateOf(fixture);
+    const build = (parameters: typeof state, id: string): (() => unknown) => () => buildFromCheckpoint(architectureOf(id), formulaCheckpoint(parameters), { batch: 1, size: 32 });
+    expect(build(state, 'clip-vit-b-16')).toThrow("the weight 'visual.conv1.weight' in 'formula' has another shape than in CLIP ViT-B/16");
+    expect(build(state.filter(({ name }) => name !== 'visual.proj'), 'clip-vit-b-32')).toThrow("'formula' lacks the weight 'visual.proj' of CLIP ViT-B/32");
+    expect(build([...state, { name: 'head.weight', shape: [1] }], 'clip-vit-b-32')).toThrow("'formula' holds weights that CLIP ViT-B/32 does not have");
+  });
+});
+
+describe('a graph', () => {
+  it.each([['vit_small', 16], ['dinov2_vits14_reg', 14], ['clip-vit-b-32', 32]] as const)('of %s built for one image and written with a symbolic batch is that of any batch', async (name, size) => {
+    const fixture = { ...(cases[name] as (typeof cases)[string]), size };
+    const bytes = encodeModel(graphOf(fixture, 1), { batch: 'batch' });
+    const decoded = decodeModel(bytes, { bind: { batch: BATCH } });
+    const [direct, read] = await Promise.all([graphOf(fixture, BATCH), decoded].map(async (graph) => {
+      const program = await service.compile(encodeModel(graph));
+      const results = await program.run({ [MODEL_INPUT]: formulaImage(BATCH, size) });
+      await program.dispose();
+      return Object.values(results)[0] as Tensor;
+    }));
+    expect(read?.shape).toEqual(direct?.shape);
+    expect(read?.data).toEqual(direct?.data);
+    const layers = architectureOf(fixture.architecture).layers;
+    expect(layers.filter((layer) => !decoded.values.has(layer.name))).toEqual([]);
+    for (const { name: layer, layout } of layers) expect(decoded.values.get(layer)?.shape).toHaveLength(layout === 'tokens' ? 3 : 2);
+    if (name === 'clip-vit-b-32') {
+      expect(resolveLayer(decoded, 'transformer.resblocks.11').name).toBe('visual.transformer.resblocks.11');
+      expect(resolveLayer(decoded, 'encode_image').name).toBe('visual');
+    }
+  });
+
+  it('of a text tower takes the first of several equal largest tokens as the end, as argmax does', async () => {
+    const fixture = cases['clip-rn50-text'] as (typeof cases)[string];
+    const program = await service.compile(encodeModel(graphOf(fixture, BATCH)));
+    const padded = tokens();
+    const own = await program.run({ [MODEL_INPUT]: padded });
+    // Hugging Face pads with the end token
+    const numbers = padded.data.slice();
+    for (let k = 11; k < CONTEXT; k += 1) numbers[k] = BigInt(END);
+    const ended = await program.run({ [MODEL_INPUT]: tensor('int64', [BATCH, CONTEXT], numbers) });
+    await program.dispose();
+    expect(ended['encode_text']?.data).toEqual(own['encode_text']?.data);
+  });
+});
