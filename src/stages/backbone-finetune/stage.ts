@@ -20,7 +20,7 @@ import { imagesOf, photographsOf, readStimuli } from '../artifacts/stimuli.js';
 import { readVoxels, voxelIdentity, type Voxels } from '../artifacts/voxels.js';
 import { defineStage } from '../define.js';
 import { refuseBeyondMemory } from '../memory.js';
-import { FIT_FILES } from '../readout-ridge/fit-files.js';
+import { FIT_FILES, readFitFacts } from '../readout-ridge/fit-files.js';
 import { trainingRows, type TrainingRows } from '../readout-ridge/training-rows.js';
 import { train, type Feeds } from '../training/loop.js';
 import { clippingOf, FinetuneParams, optimiserOf, scheduleOf, type Finetune } from './parameters.js';
@@ -73,6 +73,15 @@ export default defineStage({
     const held = imagesOf(stimuli, 'validation').length === 0 ? undefined : trainingRows(stimuli, voxels, params.targets, ['validation']);
     if (held === undefined && params.early_stopping > 0) {
       throw new PipelineError('E_DATA', 'there are no validation images to stop by', { facts: { expected: 'images in the part validation', found: 'none' }, hint: 'Set validation above 0 in nsd.stimuli, or early_stopping to 0.' });
+    }
+    if (held !== undefined && inputs.start !== undefined) {
+      const seen = new Set(readFitFacts(inputs.start).trainingImages);
+      if (held.nsdIds.some((nsdId) => seen.has(nsdId))) {
+        if (params.early_stopping > 0) {
+          throw new PipelineError('E_LEAK', 'the readout to start from was fitted on validation images, which are to choose the epoch', { facts: { expected: 'a start that has not seen them, or early_stopping 0', found: `early_stopping ${params.early_stopping}` }, hint: 'Set early_stopping to 0, or start from random weights.' });
+        }
+        context.warn('The readout to start from was fitted on the validation images: their error says little about the first epochs.');
+      }
     }
     const features = inputs.features === undefined ? undefined : requireFeatures(readFeatures(inputs.features), backbone, params);
     const layers = features?.layers ?? pooledLayers(backbone, batch, params.layers, params.grid as [number, number]);

@@ -93,6 +93,8 @@ describe('backbone.finetune', () => {
     linear.intercept.forEach((w, i) => expect(w).toBeCloseTo(expected.intercept[i] as number, 3));
     const near = await tune({ ...still }, { start: fitted.folder });
     const random = await tune({ ...still });
+    expect(near.warnings.join()).toContain('was fitted on the validation images');
+    await expect(tune({ ...still, early_stopping: 1 }, { start: fitted.folder })).rejects.toMatchObject({ code: 'E_LEAK' });
     expect(near.metrics['validation_error']).toBeLessThan((random.metrics['validation_error'] as number) * 0.8);
   });
 
