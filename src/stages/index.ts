@@ -20,6 +20,10 @@ export const STAGE_MODULES: Readonly<Record<string, StageModule>> = {
   'stimuli.select': module(() => import('./stimuli-select/stage.js')),
   'stimuli.draw': module(() => import('./stimuli-draw/stage.js')),
   'backbone.train': module(() => import('./backbone-train/stage.js')),
+  'backbone.builtin': {
+    ...module(() => import('./backbone-builtin/stage.js')),
+    externals: async () => (await import('./backbone-builtin/externals.js')).checkpointExternals,
+  },
   'backbone.onnx': {
     ...module(() => import('./backbone-onnx/stage.js')),
     externals: async () => (await import('./backbone-onnx/externals.js')).onnxExternals,
