@@ -4,7 +4,7 @@ import { EXIT_CODE_TABLE } from './exit-codes.js';
 import type { Style } from './terminal.js';
 
 const WIDTH = 80;
-const GROUPS: readonly CommandSpec['group'][] = ['Run', 'Look', 'Cache', 'Project', 'Share', 'Help'];
+const GROUPS: readonly CommandSpec['group'][] = ['Run', 'Look', 'Backbone', 'Cache', 'Project', 'Share', 'Help'];
 const DESCRIPTION = 'Declarative, cached pipelines for neural encoding models of the visual brain.';
 
 export const ENVIRONMENT: readonly (readonly [string, string])[] = [

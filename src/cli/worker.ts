@@ -12,7 +12,7 @@ runWorkerHost({
   modules: STAGE_MODULES,
   services: async (names, threads, { store, services: identities }) => {
     const makers: Readonly<Record<string, () => Promise<unknown>>> = {
-      tensor: async () => (await import('../runtime/create-service.js')).createTensorService(identities['tensor'] ?? '', threads),
+      tensor: async () => (await import('../runtime/create-service.js')).createTensorService(identities['tensor'] ?? '', threads, async () => (await import('./model-reader.js')).MODEL_READER),
       downloads: async () => {
         const kept = join(store.directory, DOWNLOADS);
         const { createDownloadService } = await import('../downloads/service.js');

@@ -4,7 +4,7 @@
  */
 import { PipelineError } from '../core/errors.js';
 import type { Shape } from '../core/tensor.js';
-import type { Graph, Value } from './ir.js';
+import type { Graph, Node, Value } from './ir.js';
 
 export interface Layer {
   /** name of the value */
@@ -19,8 +19,7 @@ export interface Layer {
 
 /** In the order of computation. */
 export function layerNames(graph: Graph): Layer[] {
-  const paths = new Map<string, string>();
-  for (const [alias, value] of graph.aliases ?? []) if (!paths.has(value)) paths.set(value, alias);
+  const paths = pathsOf(graph);
   const layers: Layer[] = [];
   for (const node of graph.nodes) {
     const value = graph.values.get(node.outputs[0] ?? '');
@@ -29,6 +28,19 @@ export function layerNames(graph: Graph): Layer[] {
     layers.push({ name: value.name, ...(path === undefined ? {} : { path }), ...(node.name === undefined || node.name === '' ? {} : { node: node.name }), op: node.op, shape: value.shape });
   }
   return layers;
+}
+
+/** How messages call a node: by the path of its module, its name or its first output. */
+export function layerPath(graph: Graph): (node: Node) => string {
+  const paths = pathsOf(graph);
+  return (node) => paths.get(node.outputs[0] ?? '') ?? (node.name === undefined || node.name === '' ? (node.outputs[0] ?? node.op) : node.name);
+}
+
+/** Value → the first of its aliases. */
+function pathsOf(graph: Graph): Map<string, string> {
+  const paths = new Map<string, string>();
+  for (const [alias, value] of graph.aliases ?? []) if (!paths.has(value)) paths.set(value, alias);
+  return paths;
 }
 
 /**

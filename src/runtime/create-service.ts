@@ -1,10 +1,16 @@
 /** The tensor service of an identity: what a worker makes for the stages that declare it, and what `pipeline doctor` tries. */
-import { PipelineError } from '../core/errors.js';
 import type { TensorService } from '../core/tensor-service.js';
+import { createOnnxRuntimeService } from './onnxruntime-service.js';
 import { targetOfIdentity } from './targets.js';
+import type { TensorflowOptions } from './tensorflow/service.js';
 
-export async function createTensorService(identity: string, threads: number): Promise<TensorService> {
+/** What this folder may not import itself: the reader of ONNX models. */
+export type ModelReader = Pick<TensorflowOptions, 'decode' | 'usesDouble'>;
+
+/** @param reader loaded only for a runtime that cannot read ONNX. Errors: E_SERVICE_MISSING for an identity that no runtime here has. */
+export async function createTensorService(identity: string, threads: number, reader: () => Promise<ModelReader>): Promise<TensorService> {
   const { runtime, device } = targetOfIdentity(identity);
-  if (runtime === 'onnxruntime') return (await import('./onnxruntime-service.js')).createOnnxRuntimeService({ threads, device });
-  throw new PipelineError('E_SERVICE_MISSING', `"${identity}" is not there yet`);
+  if (runtime === 'onnxruntime') return createOnnxRuntimeService({ threads, device });
+  const { createTensorflowService } = await import('./tensorflow/service.js');
+  return createTensorflowService({ ...(await reader()), doubles: createOnnxRuntimeService({ threads }), threads, device: device === 'cuda' ? 'cuda' : 'cpu' });
 }

@@ -24,7 +24,10 @@ export const STAGE_MODULES: Readonly<Record<string, StageModule>> = {
     ...module(() => import('./backbone-builtin/stage.js')),
     externals: async () => (await import('./backbone-builtin/externals.js')).checkpointExternals,
   },
-  'backbone.onnx': module(() => import('./backbone-onnx/stage.js')),
+  'backbone.onnx': {
+    ...module(() => import('./backbone-onnx/stage.js')),
+    externals: async () => (await import('./backbone-onnx/externals.js')).onnxExternals,
+  },
   'features.extract': module(() => import('./features-extract/stage.js')),
   'text.backbone': {
     ...module(() => import('./text-backbone/stage.js')),

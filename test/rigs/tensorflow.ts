@@ -4,6 +4,7 @@
  */
 import { createRequire } from 'node:module';
 import { decodeModel } from '../../src/graph/decode.js';
+import { usesDouble } from '../../src/graph/onnx/uses-double.js';
 import type { LoadedTensorflow } from '../../src/runtime/tensorflow/package.js';
 import { createTensorflowService } from '../../src/runtime/tensorflow/service.js';
 import type { TensorService } from '../../src/core/tensor-service.js';
@@ -29,5 +30,5 @@ export const loaded = await load();
 export const { tf } = loaded;
 
 export function tensorflowService(): TensorService {
-  return createTensorflowService({ decode: (bytes, label) => decodeModel(bytes, { label }), loaded });
+  return createTensorflowService({ decode: (bytes, label) => decodeModel(bytes, { label }), usesDouble, loaded });
 }

@@ -8,6 +8,7 @@ import { GraphBuilder } from '../../graph/builder.js';
 import { encodeModel } from '../../graph/encode.js';
 import { conv2d, relu } from '../../graph/layers.js';
 import { createTensorService } from '../../runtime/create-service.js';
+import { MODEL_READER } from '../model-reader.js';
 
 /** A 3×3 kernel of ones over ones: 9 in the middle. */
 const SIDE = 8;
@@ -25,7 +26,7 @@ try {
   const builder = new GraphBuilder();
   const image = builder.input('image', 'float32', [1, 1, SIDE, SIDE]);
   builder.output('map', relu(builder, conv2d(builder, image, builder.floats([1, 1, 3, 3], new Float32Array(9).fill(1)), undefined, { pads: 1 })));
-  const service = await createTensorService(identity, 1);
+  const service = await createTensorService(identity, 1, () => Promise.resolve(MODEL_READER));
   const program = await service.compile(encodeModel(builder.build()), { label: 'doctor' });
   const { map } = await program.run({ image: tensor('float32', [1, 1, SIDE, SIDE], new Float32Array(SIDE * SIDE).fill(1)) });
   const found = Number(map?.data[SIDE * 3 + 3]);

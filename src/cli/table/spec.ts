@@ -1,7 +1,7 @@
 /** What a command is as data, and the options and arguments that several commands share. */
 import type { CommandHandler } from '../invocation.js';
 
-export type CommandGroup = 'Run' | 'Look' | 'Cache' | 'Project' | 'Share' | 'Help';
+export type CommandGroup = 'Run' | 'Look' | 'Backbone' | 'Cache' | 'Project' | 'Share' | 'Help';
 
 export interface OptionSpec {
   /** as the parser and the help know it: `--jobs <n>` */

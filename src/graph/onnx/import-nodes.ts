@@ -77,7 +77,8 @@ export class NodeImport {
       try {
         this.#node(node, depth);
       } catch (error) {
-        if (this.listener === undefined || !(error instanceof PipelineError)) throw error;
+        if (!(error instanceof PipelineError)) throw error;
+        if (this.listener === undefined) throw withNode(error, node);
         for (const name of node.outputs) this.#missing.add(name);
         this.listener.failed(node, error);
       }
@@ -184,6 +185,13 @@ export class NodeImport {
       this.#alias(inner, outer, node);
     });
   }
+}
+
+/** Rules of operators do not know the node that they are asked for: attributes are refused by operator. */
+function withNode(error: PipelineError, node: RawNode): PipelineError {
+  const label = labelOf(node);
+  if (error.message.includes(`'${label}'`)) return error;
+  return new PipelineError(error.code, error.message, { facts: { ...error.facts, node: label }, ...(error.hint === undefined ? {} : { hint: error.hint }), cause: error });
 }
 
 function constantOf(node: RawNode): Tensor {

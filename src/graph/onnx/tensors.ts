@@ -77,6 +77,16 @@ export function readTensor(message: Uint8Array, external: ExternalData | undefin
   return { ...about, bytes: size * width, read: once(() => ({ dtype, shape: dims, data: fromList(code, dtype, values) })) };
 }
 
+/** Name and place of a tensor whose bytes are in another file; undefined for one that is inside. */
+export function readStored(message: Uint8Array): { readonly name: string; readonly location: ExternalLocation } | undefined {
+  for (const field of wireFields(message)) {
+    if (field.number !== TENSOR.dataLocation || field.bits === 0n) continue;
+    const { name, location } = readTensor(message, undefined);
+    return location === undefined ? undefined : { name, location };
+  }
+  return undefined;
+}
+
 function bytesOf(external: ExternalData | undefined, location: ExternalLocation, name: string): Uint8Array {
   if (external === undefined) {
     throw new PipelineError('E_GRAPH', `the weights '${name}' are in another file`, { facts: { expected: 'a model with its weights inside', found: `'${location.path}'` }, hint: 'Open the model as a file, so that the files beside it can be found.' });

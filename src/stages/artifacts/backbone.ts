@@ -38,6 +38,8 @@ export interface BackboneFile {
 
 export interface BackboneLayer {
   readonly name: string;
+  /** name of the value in the model, where the layer is called by another */
+  readonly value?: string;
   /** channels, height, width, as consumers see it */
   readonly shape: readonly [number, number, number];
   /** how the model computes it; `map` where it is absent */
@@ -80,16 +82,16 @@ export const layerOutput = (layer: string): string => `layer:${layer}`;
 export function layerGraph(backbone: Backbone, batch: number, layers: readonly string[]): Graph {
   const { size, mean, std } = backbone.preprocessing;
   const model = decodeModel(backbone.model, { label: backbone.name, bind: inputExtents(backbone.input, batch, size) });
-  const values = layers.map((layer) => resolveLayer(model, layer).name);
-  const head = cut(model, [...new Set(values)]);
+  const values = new Map(layers.map((layer) => [layer, resolveLayer(model, layer).name]));
+  const head = cut(model, [...new Set(values.values())]);
   const builder = new GraphBuilder();
   const image = builder.input(IMAGE, 'float32', [batch, 3, size, size]);
   const normalised = div(builder, sub(builder, image, builder.floats([1, 3, 1, 1], [...mean])), builder.floats([1, 3, 1, 1], [...std]));
   const outputs = builder.inline(head, { [backbone.input]: normalised });
-  for (const [i, layer] of layers.entries()) {
-    const name = values[i] as string;
+  for (const layer of layers) {
+    const name = values.get(layer) as string;
     const value = outputs[name];
-    const layout = backbone.layers.find((known) => known.name === name)?.layout;
+    const layout = backbone.layers.find((known) => known.name === layer || known.name === name || known.value === name)?.layout;
     const map = value?.shape[0] === batch ? channelMap(builder, value, layout) : undefined;
     if (map === undefined) {
       throw new PipelineError('E_GRAPH', `layer "${layer}" of "${backbone.name}" is not a stack of channel maps`, {

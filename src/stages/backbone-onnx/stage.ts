@@ -1,11 +1,15 @@
-/** `backbone.onnx`: any convolutional model in an ONNX file, with its preprocessing declared once. */
-import { readFileSync } from 'node:fs';
+/** `backbone.onnx`: any image model in an ONNX file, with its preprocessing declared once. */
 import { Type } from '@sinclair/typebox';
 import { PipelineError } from '../../core/errors.js';
 import type { ReportBlock } from '../../core/report-block.js';
 import { decodeModel, modelInputs } from '../../graph/decode.js';
-import type { Graph } from '../../graph/ir.js';
-import { inputExtents, writeBackbone, type BackboneFile } from '../artifacts/backbone.js';
+import { inspectModel } from '../../graph/inspect.js';
+import type { Inspection } from '../../graph/inspect.js';
+import { embedExternalData } from '../../graph/onnx/embed.js';
+import { openModelFile } from '../../graph/onnx/model-file.js';
+import type { LayerLayout } from '../../architectures/architecture.js';
+import { inputExtents, writeBackbone, type BackboneFile, type BackboneLayer } from '../artifacts/backbone.js';
+import { patchGrid } from '../artifacts/channel-map.js';
 import { choice, defineStage } from '../define.js';
 
 const COLOURS = 3;
@@ -13,10 +17,10 @@ const Colours = Type.Array(Type.Number(), { minItems: COLOURS, maxItems: COLOURS
 
 export default defineStage({
   type: 'backbone.onnx',
-  version: 1,
+  version: 2,
   summary: 'Takes a model from an ONNX file as the backbone.',
   description:
-    'The model has one image input, float32 [batch, 3, size, size]; a symbolic batch is bound where it is used. The model sees (x − mean)/std of RGB values in [0, 1]. Operators that the tensor graph does not know are refused by name. Weights in a second file (external data) are refused: store them in the model.',
+    'The model has one image input, float32 [batch, 3, size, size]; a symbolic batch is bound where it is used. The model sees (x − mean)/std of RGB values in [0, 1]. Layers are called by the path of their module (`layer4.2.relu`), by the name of their node or of their value. Operators that the tensor graph does not know are refused by name. Weights may be in float16 and in files beside the model (external data), which are part of the key; everything is computed in float32.',
   params: Type.Object(
     {
       file: Type.String({ minLength: 1, 'x-external': 'file', description: 'the .onnx file' }),
@@ -35,16 +39,17 @@ export default defineStage({
   runs: 'worker',
   resources: { cpus: 1, memoryMb: 2000 },
   async run({ params, outputs, externals, log }) {
-    const bytes = readFileSync(externals.get('file') as string);
+    const { bytes: stored, external } = openModelFile(externals.get('file') as string);
+    const bytes = embedExternalData(stored, external);
     const input = imageInput(bytes, params.size);
-    const graph = decodeModel(bytes, { label: params.name, bind: inputExtents(input, 1, params.size) });
+    decodeModel(bytes, { label: params.name, bind: inputExtents(input, 1, params.size) }); // refuses what cannot be imported, by name
     if (params.std.includes(0)) throw new PipelineError('E_OUT_OF_RANGE', 'a standard deviation of 0 cannot be divided by', { facts: { expected: 'three numbers that are not 0', found: params.std.join(', ') }, hint: 'Use 1 for a model that takes values in [0, 1].' });
-    const layers = channelMaps(graph);
+    const layers = layersOf(inspectModel(bytes, { label: params.name, size: params.size }));
     const file: BackboneFile = { name: params.name, input, preprocessing: { size: params.size, crop: params.crop, mean: params.mean, std: params.std }, layers };
     writeBackbone(outputs.backbone, file, bytes);
-    const block: ReportBlock = { kind: 'table', title: `Layers of ${file.name}`, columns: ['layer', 'channels', 'height', 'width'], rows: layers.map((layer) => [layer.name, ...layer.shape]) };
+    const block: ReportBlock = { kind: 'table', title: `Layers of ${file.name}`, columns: ['layer', 'layout', 'channels', 'height', 'width'], rows: layers.map((layer) => [layer.name, layer.layout ?? 'map', ...layer.shape]) };
     outputs.backbone.json('report.json', [block]);
-    log(`${layers.length} layers with channel maps`);
+    log(`${layers.length} layers worth extracting`);
   },
 });
 
@@ -68,14 +73,28 @@ function imageInput(bytes: Uint8Array, size: number): string {
   return input.name;
 }
 
-/** Outputs of activations (and of nodes whose result leaves the model) that are stacks of maps: what is worth extracting. */
-function channelMaps(graph: Graph): BackboneFile['layers'] {
-  const ends = new Set(graph.outputs.map((output) => output.name));
-  const activations = new Set(['Relu', 'LeakyRelu', 'Sigmoid', 'Tanh', 'HardSigmoid', 'Clip', 'Softplus', 'MaxPool', 'AveragePool', 'Add']);
-  return graph.nodes.flatMap((node) => {
-    const name = node.outputs[0] ?? '';
-    const shape = graph.values.get(name)?.shape ?? [];
-    if (shape.length !== 4 || !(activations.has(node.op) || ends.has(name))) return [];
-    return [{ name, shape: [shape[1] as number, shape[2] as number, shape[3] as number] as const }];
+/** What is worth extracting (src/graph/extraction.ts), as consumers see it: maps of channels. */
+function layersOf(model: Inspection): BackboneFile['layers'] {
+  return model.layers.flatMap(({ name, value, shape, layout, extract }): BackboneLayer[] => {
+    if (layout === undefined || extract === undefined) return [];
+    const map = mapShape(layout, shape);
+    return map === undefined ? [] : [{ name, ...(value === name ? {} : { value }), shape: map, layout }];
   });
+}
+
+/** Channels, height and width of a layer of that shape, the batch left out; undefined for tokens that fill no square. */
+function mapShape(layout: LayerLayout, shape: readonly number[]): readonly [number, number, number] | undefined {
+  const [first = 0, second = 0, third = 0] = shape;
+  switch (layout) {
+    case 'map':
+      return [first, second, third];
+    case 'channels-last':
+      return [third, first, second];
+    case 'vector':
+      return [first, 1, 1];
+    case 'tokens': {
+      const grid = patchGrid(first);
+      return grid === undefined ? undefined : [second, grid.side, grid.side];
+    }
+  }
 }

@@ -4,6 +4,7 @@ import { allocate, tensor } from '../../../src/core/tensor.js';
 import type { DType } from '../../../src/core/tensor.js';
 import { GraphBuilder } from '../../../src/graph/builder.js';
 import { decodeModel } from '../../../src/graph/decode.js';
+import { usesDouble } from '../../../src/graph/onnx/uses-double.js';
 import { encodeModel } from '../../../src/graph/encode.js';
 import * as L from '../../../src/graph/layers.js';
 import { loadTensorflow } from '../../../src/runtime/tensorflow/package.js';
@@ -137,9 +138,9 @@ describe('at its edges', () => {
 
   it('has its backend in its identity', () => {
     const decode = (bytes: Uint8Array): ReturnType<typeof decodeModel> => decodeModel(bytes);
-    expect(createTensorflowService({ decode }).identity()).toBe('tensorflow-cpu');
-    expect(createTensorflowService({ decode, device: 'cuda' }).identity()).toBe('tensorflow-cuda');
-    expect(createTensorflowService({ decode, loaded: { tf, backend: 'wasm' } }).identity()).toBe('tensorflow-js-wasm');
+    expect(createTensorflowService({ decode, usesDouble }).identity()).toBe('tensorflow-cpu');
+    expect(createTensorflowService({ decode, usesDouble, device: 'cuda' }).identity()).toBe('tensorflow-cuda');
+    expect(createTensorflowService({ decode, usesDouble, loaded: { tf, backend: 'wasm' } }).identity()).toBe('tensorflow-js-wasm');
   });
 });
 
