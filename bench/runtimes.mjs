@@ -34,19 +34,19 @@ console.log(JSON.stringify(about));
 const found = [];
 for (const id of values.models.split(',')) {
   for (const batch of values.batches.split(',').map(Number)) {
-    const { bytes, shape } = model(id, batch);
+    const { models, shape } = model(id, batch);
     const random = new Random(`image ${batch}`);
     const image = tensor('float32', shape, Float32Array.from({ length: shape.reduce((a, b) => a * b) }, () => random.uniform(-1.7, 1.7)));
-    const programs = Object.fromEntries(await Promise.all(Object.entries(services).map(async ([name, service]) => [name, await service.compile(bytes)])));
-    for (const [work, fetch] of [['forward', ['objective']], ['forward + image gradient', ['objective', gradientName('input')]]]) {
+    for (const [work, bytes, fetch] of [['forward', models.forward, ['objective']], ['forward + image gradient', models.gradient, ['objective', gradientName('input')]]]) {
+      const programs = Object.fromEntries(await Promise.all(Object.entries(services).map(async ([name, service]) => [name, await service.compile(bytes)])));
       const results = Object.fromEntries(await Promise.all(Object.entries(programs).map(async ([name, program]) => [name, await program.run({ input: image }, fetch)])));
       const difference = Math.max(...fetch.map((name) => relativeDifference(results.tensorflow[name].data, results.onnxruntime[name].data)));
       const times = await interleave(Object.fromEntries(Object.entries(programs).map(([name, program]) => [name, () => timed(() => program.run({ input: image }, fetch))])), Number(values.rounds));
       const [ours, theirs] = [times.onnxruntime.median, times.tensorflow.median];
       found.push({ id, batch, work, ...times, difference });
       console.log(`${id} batch ${batch}, ${work}: onnxruntime ${ours.toFixed(1)} ms, tensorflow ${theirs.toFixed(1)} ms (${(theirs / ours).toFixed(2)} times), difference ${difference.toExponential(1)}`);
+      for (const program of Object.values(programs)) await program.dispose();
     }
-    for (const program of Object.values(programs)) await program.dispose();
   }
 }
 for (const service of Object.values(services)) await service.dispose();
@@ -71,5 +71,5 @@ function model(id, batch) {
   const b = GraphBuilder.from(graph);
   const objective = b.output('objective', sumOfSquares(b, graph.values.get(layer)));
   const whole = prune(b.build(), [objective]);
-  return { bytes: encodeModel(differentiate(whole, { of: 'objective', wrt: ['input'] })), shape: graph.inputs[0].shape };
+  return { models: { forward: encodeModel(whole), gradient: encodeModel(differentiate(whole, { of: 'objective', wrt: ['input'] })) }, shape: graph.inputs[0].shape };
 }
