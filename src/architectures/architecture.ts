@@ -99,8 +99,11 @@ export interface TextArchitecture extends Common {
   /** tokens of one text, padding included */
   readonly contextLength: number;
   readonly vocabulary: number;
-  /** @shape input `input`: int64 [batch, contextLength], token numbers; output: the embedding, float32 [batch, channel] */
-  build(weights: Weights, options: { readonly batch: number }): Graph;
+  /**
+   * What stands behind the end of a text plays no part, so texts of fewer tokens may be given to a graph of a smaller `length` (default: contextLength).
+   * @shape input `input`: int64 [batch, length], token numbers; output: the embedding, float32 [batch, channel]
+   */
+  build(weights: Weights, options: { readonly batch: number; readonly length?: number }): Graph;
 }
 
 export type Architecture = ImageArchitecture | TextArchitecture;

@@ -15,6 +15,7 @@ import { MODEL_INPUT } from './architecture.js';
 import { gelu, quickGelu, type Activation } from './transformer/activations.js';
 import { CLIP_BLOCK, range } from './transformer/block-names.js';
 import { transformerBlock } from './transformer/block.js';
+import { clipInitial } from './transformer/initial.js';
 import { patchTokens } from './transformer/patches.js';
 import { renaming, type RenamingRule } from './transformer/renaming.js';
 import { Tower } from './transformer/tower.js';
@@ -62,27 +63,28 @@ interface TextSpec {
   readonly activation: Activation;
 }
 
-function buildText({ width, embedding, activation }: TextSpec, weights: Weights, batch: number): Graph {
+function buildText({ width, embedding, activation }: TextSpec, weights: Weights, batch: number, length: number): Graph {
   const b = new GraphBuilder();
   const t = new Tower(b, weights);
-  const numbers = b.input(MODEL_INPUT, 'int64', [batch, CONTEXT]);
+  const numbers = b.input(MODEL_INPUT, 'int64', [batch, length]);
   const embedded = gather(b, t.weight('token_embedding.weight', [VOCABULARY, width]), numbers, 0, 'token_embedding'); // [batch, token, channel]
-  let x = add(b, embedded, t.weight('positional_embedding', [CONTEXT, width]));
-  const mask = b.floats([CONTEXT, CONTEXT], Float32Array.from({ length: CONTEXT * CONTEXT }, (_, i) => (i % CONTEXT > Math.floor(i / CONTEXT) ? MASKED : 0)));
+  const positions = t.weight('positional_embedding', [CONTEXT, width]);
+  let x = add(b, embedded, length === CONTEXT ? positions : slice(b, positions, [0], [length]));
+  const mask = b.floats([length, length], Float32Array.from({ length: length * length }, (_, i) => (i % length > Math.floor(i / length) ? MASKED : 0)));
   for (const index of range(DEPTH)) x = transformerBlock(t, x, textBlock(index), { names: CLIP_BLOCK, heads: width / HEAD_WIDTH, activation, epsilon: EPSILON, mask });
   const normal = t.norm(x, 'ln_final', EPSILON);
-  const pooled = t.arrange(matMul(b, endOfText(b, numbers), normal), [-1, width], 'eot');
+  const pooled = t.arrange(matMul(b, endOfText(b, numbers, length), normal), [-1, width], 'eot');
   b.output('encode_text', matMul(b, pooled, t.weight('text_projection', [width, embedding]), 'encode_text'));
   return b.build();
 }
 
 /**
- * 1 at the first of the largest token numbers, which is the end of the text, else 0: argmax as PyTorch has it. token · 77 + (76 − place) differs at
+ * 1 at the first of the largest token numbers, which is the end of the text, else 0: argmax as PyTorch has it. token · 77 − place differs at
  * every place and stays below 2²⁴, so float32 holds it exactly.
  * @shape [batch, token] → float32 [batch, 1, token]
  */
-function endOfText(b: GraphBuilder, numbers: Value): Value {
-  const places = b.constant(tensor('float32', [CONTEXT], Float32Array.from({ length: CONTEXT }, (_, place) => place)));
+function endOfText(b: GraphBuilder, numbers: Value, length: number): Value {
+  const places = b.constant(tensor('float32', [length], Float32Array.from({ length }, (_, place) => place)));
   const order = sub(b, mul(b, cast(b, numbers, 'float32'), CONTEXT), places);
   const first = cast(b, b.op('Equal', [order, reduceMax(b, order, [1], true)]), 'float32');
   return b.op('Unsqueeze', [first, b.ints([1])]);
@@ -155,6 +157,7 @@ const imageTower = (family: Family, patch: 16 | 32): ImageArchitecture => ({
   preprocessing: { size: SIDE, ...CLIP_COLOURS, interpolation: 'bicubic' },
   sizes: { step: patch, least: patch },
   layers: [...range(DEPTH).map((index) => ({ name: imageBlock(index), layout: 'tokens' as const })), { name: 'visual.ln_post', layout: 'vector' }, { name: 'visual', layout: 'vector' }],
+  initial: clipInitial,
   build: (weights, options) => buildImage(patch, family.activation, weights, options),
 });
 
@@ -169,7 +172,8 @@ const textTower = (family: Family, model: string, width: number, embedding: numb
   contextLength: CONTEXT,
   vocabulary: VOCABULARY,
   layers: [...range(DEPTH).map((index) => ({ name: textBlock(index), layout: 'tokens' as const })), { name: 'ln_final', layout: 'tokens' }, { name: 'eot', layout: 'vector' }, { name: 'encode_text', layout: 'vector' }],
-  build: (weights, { batch }) => buildText({ width, embedding, activation: family.activation }, weights, batch),
+  initial: clipInitial,
+  build: (weights, { batch, length = CONTEXT }) => buildText({ width, embedding, activation: family.activation }, weights, batch, length),
 });
 
 export const CLIP_TRANSFORMERS: readonly ImageArchitecture[] = [imageTower(OPENAI, 32), imageTower(OPENAI, 16), imageTower(OPEN_CLIP, 32), imageTower(OPEN_CLIP, 16)];

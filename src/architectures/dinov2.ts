@@ -11,6 +11,7 @@ import { MODEL_INPUT } from './architecture.js';
 import { gelu } from './transformer/activations.js';
 import { DINOV2_BLOCK, range } from './transformer/block-names.js';
 import { transformerBlock } from './transformer/block.js';
+import { timmInitial } from './transformer/initial.js';
 import { patchTokens, type PatchSpec } from './transformer/patches.js';
 import { renaming, type RenamingRule } from './transformer/renaming.js';
 import { Tower } from './transformer/tower.js';
@@ -80,6 +81,7 @@ function architecture(letter: 's' | 'b', registers: boolean): ImageArchitecture 
     ignores: (name) => name === 'mask_token' || name === 'embeddings.mask_token',
     preprocessing: { size: EVALUATED_SIDE, mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225], interpolation: 'bicubic' },
     sizes: { step: PATCH, least: PATCH },
+    initial: timmInitial,
     layers: [
       ...range(DEPTH).map((index) => ({ name: `blocks.${index}`, layout: 'tokens' as const })),
       { name: NAMES.norm, layout: 'tokens' },

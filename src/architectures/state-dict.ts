@@ -7,7 +7,7 @@ import { PipelineError } from '../core/errors.js';
 import type { Shape, Tensor } from '../core/tensor.js';
 import { tensor } from '../core/tensor.js';
 import type { Graph } from '../graph/ir.js';
-import type { Architecture, Weights } from './architecture.js';
+import type { Architecture, Dialect, Weights } from './architecture.js';
 import { nearest } from '../graph/names.js';
 
 /** so many names are listed in a message */
@@ -15,11 +15,23 @@ const LISTED = 5;
 /** a prefix that data-parallel training puts before every name. @source torch.nn.DataParallel */
 const PARALLEL = 'module.';
 
+/** Names without the prefix of data-parallel training, and the prefix. */
+function namesIn(checkpoint: Checkpoint): { readonly names: ReadonlySet<string>; readonly prefix: string } {
+  const stored = [...checkpoint.entries.keys()];
+  const prefix = stored.every((name) => name.startsWith(PARALLEL)) ? PARALLEL : '';
+  return { names: new Set(stored.map((name) => name.slice(prefix.length))), prefix };
+}
+
+/** Whose names a checkpoint has; undefined: the original's own, or nobody's that is known. */
+export function dialectOf(architecture: Architecture, checkpoint: Checkpoint): Dialect | undefined {
+  const { names } = namesIn(checkpoint);
+  return architecture.dialects.find((candidate) => candidate.matches(names));
+}
+
 /** The graph with the weights of a checkpoint. Errors: E_WEIGHTS for a missing, misshapen or unexpected parameter. */
 export function buildFromCheckpoint<A extends Architecture>(architecture: A, checkpoint: Checkpoint, options: Parameters<A['build']>[1]): Graph {
   const taken = new Set<string>();
-  const prefix = [...checkpoint.entries.keys()].every((name) => name.startsWith(PARALLEL)) ? PARALLEL : '';
-  const names = new Set([...checkpoint.entries.keys()].map((name) => name.slice(prefix.length)));
+  const { names, prefix } = namesIn(checkpoint);
   const stored: Weights = {
     take(name, shape) {
       const entry = checkpoint.entries.get(prefix + name);
@@ -30,7 +42,7 @@ export function buildFromCheckpoint<A extends Architecture>(architecture: A, che
     },
     shapeOf: (name) => checkpoint.entries.get(prefix + name)?.shape,
   };
-  const dialect = architecture.dialects.find((candidate) => candidate.matches(names));
+  const dialect = dialectOf(architecture, checkpoint);
   const build = architecture.build as (weights: Weights, given: Parameters<A['build']>[1]) => Graph;
   const graph = build.call(architecture, dialect === undefined ? stored : dialect.translate(stored), options);
   const left = [...names].filter((name) => !taken.has(name) && !architecture.ignores(name));

@@ -10,6 +10,7 @@ import { MODEL_INPUT } from './architecture.js';
 import { gelu } from './transformer/activations.js';
 import { range, TIMM_BLOCK, TORCHVISION_BLOCK } from './transformer/block-names.js';
 import { transformerBlock, type BlockNames } from './transformer/block.js';
+import { timmInitial, torchvisionInitial } from './transformer/initial.js';
 import { patchTokens, type PatchSpec } from './transformer/patches.js';
 import { chained, renaming, type RenamingRule } from './transformer/renaming.js';
 import { Tower } from './transformer/tower.js';
@@ -69,7 +70,10 @@ function build(spec: VitSpec, weights: Weights, { batch, size }: { readonly batc
   for (const index of range(DEPTH)) x = transformerBlock(t, x, names.block(index), { names: names.parts, heads: spec.heads, activation: gelu, epsilon: EPSILON });
   const normal = t.norm(x, names.norm, EPSILON);
   const pooled = t.arrange(slice(b, normal, [0], [1], [1]), [-1, width], names.pooled);
-  b.output(names.head, t.linear(pooled, `${names.head}.weight`, `${names.head}.bias`, CLASSES, names.head));
+  // a checkpoint may come without the classifier, or with other classes
+  const classes = weights.shapeOf === undefined ? CLASSES : weights.shapeOf(`${names.head}.weight`)?.[0];
+  if (classes === undefined) b.output(names.pooled, pooled);
+  else b.output(names.head, t.linear(pooled, `${names.head}.weight`, `${names.head}.bias`, classes, names.head));
   return b.build();
 }
 
@@ -138,6 +142,7 @@ const torchvisionVit = (patch: 16 | 32): ImageArchitecture => {
     preprocessing: { size: PUBLISHED_SIDE, ...IMAGENET, interpolation: 'bilinear' },
     sizes: { step: patch, least: patch },
     layers: layersOf(TORCHVISION),
+    initial: torchvisionInitial,
     build: (weights, options) => build(spec, weights, options),
   };
 };
@@ -156,6 +161,7 @@ export const VISION_TRANSFORMERS: readonly ImageArchitecture[] = [
     preprocessing: { size: PUBLISHED_SIDE, ...CENTRED, interpolation: 'bicubic' },
     sizes: { step: 16, least: 16 },
     layers: layersOf(TIMM),
+    initial: timmInitial,
     build: (weights, options) => build(small, weights, options),
   },
   torchvisionVit(16),

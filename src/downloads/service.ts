@@ -125,7 +125,8 @@ async function complete(part: PartFile, url: URL, settings: DownloadSettings, op
     try {
       return await once(part, url, settings.silenceMs ?? SILENCE_MS, options);
     } catch (error) {
-      if (!(error instanceof SourceFailure) || error.next === 'none' || options.signal?.aborted === true) throw error;
+      const offline = error instanceof SourceFailure && error.next === 'unless-offline' && tries === 1;
+      if (!(error instanceof SourceFailure) || error.next === 'none' || offline || options.signal?.aborted === true) throw error;
       if (part.length - before >= PROGRESS) tries = 1;
       else if (tries >= TRIES) throw error;
       // What cannot be continued is begun again.

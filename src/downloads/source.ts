@@ -15,9 +15,9 @@ export interface Answer {
   readonly body: AsyncIterable<Uint8Array>;
 }
 
-/** A try that failed: another one would fail alike, may succeed, or may if it begins at the first byte. */
+/** A try that failed: another one would fail alike, may succeed, may if it begins at the first byte, or may unless there is no network at all. */
 export class SourceFailure extends Error {
-  readonly next: 'none' | 'again' | 'from-start';
+  readonly next: 'none' | 'again' | 'from-start' | 'unless-offline';
 
   constructor(message: string, next: SourceFailure['next'], cause?: unknown) {
     super(message, { cause });
@@ -30,6 +30,8 @@ const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 /** Too many requests, timeouts and trouble of the server: may pass. */
 const MAY_PASS = (status: number): boolean => status === 408 || status === 425 || status === 429 || status >= 500;
 const NOT_SATISFIABLE = 416;
+/** What is said where there is no network, no such host or no server. */
+const OFFLINE: ReadonlySet<string> = new Set(['ENOTFOUND', 'EAI_AGAIN', 'ECONNREFUSED', 'ENETUNREACH', 'EHOSTUNREACH']);
 
 /** Errors: SourceFailure, or what `signal` was aborted with. */
 export async function answerFrom(url: URL, offset: number, validator: string | undefined, signal: AbortSignal): Promise<Answer> {
@@ -68,7 +70,7 @@ async function ask(url: URL, headers: Record<string, string>, signal: AbortSigna
     return await fetch(url, { headers, redirect: 'manual', signal });
   } catch (error) {
     if (signal.aborted) throw signal.reason;
-    throw new SourceFailure(messageOf(error), 'again', error);
+    throw new SourceFailure(messageOf(error), OFFLINE.has(rootOf(error).code ?? '') ? 'unless-offline' : 'again', error);
   }
 }
 
@@ -96,8 +98,14 @@ async function answerOf(response: Response, offset: number): Promise<Answer> {
 
 /** `fetch failed` says nothing; its cause does. */
 export function messageOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const { cause } = error;
-  if (cause instanceof AggregateError && cause.errors.length > 0) return messageOf(cause.errors[0]);
-  return cause instanceof Error ? messageOf(cause) : error.message === '' && 'code' in error ? String(error.code) : error.message;
+  const { message, code } = rootOf(error);
+  return message === '' ? (code ?? 'unknown') : message;
+}
+
+function rootOf(error: unknown): { readonly message: string; readonly code?: string } {
+  if (!(error instanceof Error)) return { message: String(error) };
+  // One address of several that were tried.
+  const cause: unknown = error instanceof AggregateError ? error.errors[0] : error.cause;
+  if (cause instanceof Error) return rootOf(cause);
+  return 'code' in error && typeof error.code === 'string' ? { message: error.message, code: error.code } : { message: error.message };
 }

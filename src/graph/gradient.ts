@@ -20,6 +20,8 @@ import { stepMask } from './ops/masks.js';
 import { isOpType } from './ops/op-types.js';
 import type { PoolTies } from './ops/operator.js';
 import { OPERATORS } from './ops/table.js';
+import { overriddenGradient, resolveOverrides } from './overrides.js';
+import type { GradientOverride } from './overrides.js';
 
 export interface GradientSpec {
   /** name of the value to differentiate */
@@ -32,6 +34,8 @@ export interface GradientSpec {
    * equal neighbours (noise), faster, and too large by the number of ties on constant regions.
    */
   readonly poolTies?: PoolTies;
+  /** named rules in place of the gradients of some operators (overrides.ts): what comes back is then no derivative */
+  readonly overrides?: readonly GradientOverride[];
   /** Whether a max pool whose windows overlap may be asked for the positions of its maxima (default). Without, windows are compared offset by offset: as exact, slower on a CPU, for providers that have no positions. */
   readonly poolIndices?: boolean;
 }
@@ -54,7 +58,8 @@ export function differentiate(graph: Graph, spec: GradientSpec): Graph {
   };
   adjoints.set(of.name, seedOf(b, of, spec.seed));
 
-  const kept = new Set([of.name, ...spec.wrt]);
+  const overridden = resolveOverrides(graph, spec.overrides ?? []);
+  const kept = new Set([of.name, ...spec.wrt, ...[...overridden.keys()].flatMap((node) => node.outputs)]);
   const skipped = reluBeforePool(graph, kept);
   const activations = matchActivations(graph, kept);
   const residual = residualSums(graph);
@@ -70,6 +75,12 @@ export function differentiate(graph: Graph, spec: GradientSpec): Graph {
     }
     if (skipped.relus.has(node)) {
       accumulate(node.inputs[0] as string, adjoints.get(node.outputs[0] as string) as Value);
+      continue;
+    }
+    const override = overridden.get(node);
+    if (override !== undefined) {
+      const [x, y] = [graph.values.get(node.inputs[0] ?? ''), graph.values.get(node.outputs[0] ?? '')] as [Value, Value];
+      if (reached.has(x.name)) accumulate(x.name, overriddenGradient(override, { b, node, x, y, dy: adjoints.get(y.name) as Value, inputs: node.inputs.map((name) => graph.values.get(name)) }));
       continue;
     }
     const activation = activations.get(node);
@@ -159,7 +170,7 @@ function residualSums(graph: Graph): Set<string> {
   return found;
 }
 
-/** ReLUs that only one max pool reads, and those pools. `kept` are values whose own gradient is asked for. */
+/** ReLUs that only one max pool reads, and those pools. `kept` are values whose own gradient is asked for or overridden. */
 function reluBeforePool(graph: Graph, kept: ReadonlySet<string>): { relus: Set<Node>; pools: Map<Node, Node> } {
   const uses = new Map<string, Node[]>();
   for (const node of graph.nodes) for (const name of new Set(node.inputs)) uses.set(name, [...(uses.get(name) ?? []), node]);

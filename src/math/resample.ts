@@ -1,8 +1,8 @@
 /**
- * Bilinear resampling with antialiasing: the filter is a triangle as wide as the larger of one source pixel and one target pixel, so that
+ * Bilinear and bicubic resampling with antialiasing: the filter is a triangle (or a cubic) as wide as the larger of one source pixel and one target pixel, so that
  * shrinking averages instead of skipping. Pixel centres stand at (i + 0.5) / size; weights at the border are renormalised, nothing is padded.
- * Same numbers as torch.nn.functional.interpolate(mode='bilinear', antialias=True, align_corners=False) and, before its rounding to uint8,
- * PIL's Image.resize(BILINEAR). Pure functions on typed arrays; no file format and no graph is known here.
+ * Same numbers as torch.nn.functional.interpolate(mode='bilinear' or 'bicubic', antialias=True, align_corners=False) and, before its rounding to uint8,
+ * PIL's Image.resize(BILINEAR or BICUBIC). Pure functions on typed arrays; no file format and no graph is known here.
  */
 import { PipelineError } from '../core/errors.js';
 
@@ -20,6 +20,15 @@ export type ResampleSource =
   /** 8-bit pixels, [row, column, channel] */
   | { readonly layout: 'pixels'; readonly data: Uint8Array; readonly channels: number; readonly height: number; readonly width: number };
 
+export type Interpolation = 'bilinear' | 'bicubic';
+
+/** Filters at unit scale: where they end, and their height at distance x ≥ 0. */
+const KERNELS: Readonly<Record<Interpolation, { readonly support: number; height(x: number): number }>> = {
+  bilinear: { support: 1, height: (x) => Math.max(0, 1 - x) },
+  // Keys 1981 with a = −1/2, as Pillow has it (PyTorch without antialiasing has −3/4)
+  bicubic: { support: 2, height: (x) => (x < 1 ? (1.5 * x - 2.5) * x * x + 1 : x < 2 ? ((-0.5 * x + 2.5) * x - 4) * x + 2 : 0) },
+};
+
 const WHITE = 255;
 const filters = new Map<string, AxisFilter>();
 
@@ -29,7 +38,7 @@ const filters = new Map<string, AxisFilter>();
  * Errors: E_DATA for sizes below 1. Source: PyTorch 1.13 `_upsample_bilinear2d_aa`, Pillow `Resample.c`.
  */
 export function resizeMatrix(from: number, to: number): Float32Array {
-  const filter = axisFilter(from, to);
+  const filter = axisFilter(from, to, 'bilinear');
   const matrix = new Float32Array(to * from);
   for (let i = 0; i < to; i += 1) {
     const start = filter.start[i] as number;
@@ -40,12 +49,12 @@ export function resizeMatrix(from: number, to: number): Float32Array {
 }
 
 /**
- * out[c, y, x] = Σ_j Σ_k wy[y, j] · wx[x, k] · in[c, j, k], the matrices being those of `resizeMatrix`.
- * Pixels are divided by 255, so that the result lies in [0, 1]; planar values keep their unit.
+ * out[c, y, x] = Σ_j Σ_k wy[y, j] · wx[x, k] · in[c, j, k], the matrices being those of `resizeMatrix` (bilinear) or of the cubic.
+ * Pixels are divided by 255, so that the result lies in [0, 1]: what the cubic throws beyond, beside edges, is cut off. Planar values keep their unit.
  * @shape float32 [channel, outHeight, outWidth]; `out` may be given to avoid an allocation
  * Edge behaviour: equal sizes copy; NaN spreads to the target pixels whose filter covers it. Errors: E_DATA when the data do not fill the shape.
  */
-export function resizeAntialiased(source: ResampleSource, outHeight: number, outWidth: number, out?: Float32Array): Float32Array {
+export function resizeAntialiased(source: ResampleSource, outHeight: number, outWidth: number, out?: Float32Array, interpolation: Interpolation = 'bilinear'): Float32Array {
   const { channels, height, width } = source;
   const result = out ?? new Float32Array(channels * outHeight * outWidth);
   if (source.data.length !== channels * height * width || result.length !== channels * outHeight * outWidth) {
@@ -53,22 +62,27 @@ export function resizeAntialiased(source: ResampleSource, outHeight: number, out
       facts: { expected: `${channels} × ${height} × ${width} values`, found: source.data.length },
     });
   }
-  const rows = axisFilter(height, outHeight);
-  const columns = axisFilter(width, outWidth);
-  if (source.layout === 'pixels') resizePixels(source.data, channels, width, rows, columns, result, outHeight, outWidth);
+  const rows = axisFilter(height, outHeight, interpolation);
+  const columns = axisFilter(width, outWidth, interpolation);
+  if (source.layout === 'pixels') {
+    resizePixels(source.data, channels, width, rows, columns, result, outHeight, outWidth);
+    if (interpolation === 'bicubic') for (let i = 0; i < result.length; i += 1) result[i] = Math.min(1, Math.max(0, result[i] as number));
+  }
   else resizePlanes(source.data, channels, height, width, rows, columns, result, outHeight, outWidth);
   return result;
 }
 
-function axisFilter(from: number, to: number): AxisFilter {
-  const key = `${from}/${to}`;
+function axisFilter(from: number, to: number, interpolation: Interpolation): AxisFilter {
+  const key = `${from}/${to} ${interpolation}`;
   const known = filters.get(key);
   if (known !== undefined) return known;
   if (!Number.isInteger(from) || !Number.isInteger(to) || from < 1 || to < 1) {
-    throw new PipelineError('E_DATA', `cannot resize ${from} to ${to} pixels`, { facts: { expected: 'positive integers', found: key } });
+    throw new PipelineError('E_DATA', `cannot resize ${from} to ${to} pixels`, { facts: { expected: 'positive integers', found: `${from}/${to}` } });
   }
   const scale = from / to;
-  const support = Math.max(1, scale);
+  const { support: reach, height } = KERNELS[interpolation];
+  const unit = Math.max(1, scale);
+  const support = reach * unit;
   const width = Math.min(from, Math.ceil(support) * 2 + 1);
   const start = new Int32Array(to);
   const count = new Int32Array(to);
@@ -78,8 +92,8 @@ function axisFilter(from: number, to: number): AxisFilter {
     const first = Math.max(0, Math.floor(centre - support + 0.5));
     const end = Math.min(from, Math.floor(centre + support + 0.5));
     let total = 0;
-    for (let j = first; j < end; j += 1) total += Math.max(0, 1 - Math.abs(j + 0.5 - centre) / support);
-    for (let j = first; j < end; j += 1) weights[i * width + j - first] = Math.max(0, 1 - Math.abs(j + 0.5 - centre) / support) / total;
+    for (let j = first; j < end; j += 1) total += height(Math.abs(j + 0.5 - centre) / unit);
+    for (let j = first; j < end; j += 1) weights[i * width + j - first] = height(Math.abs(j + 0.5 - centre) / unit) / total;
     start[i] = first;
     count[i] = end - first;
   }

@@ -20,11 +20,20 @@ export const STAGE_MODULES: Readonly<Record<string, StageModule>> = {
   'stimuli.select': module(() => import('./stimuli-select/stage.js')),
   'stimuli.draw': module(() => import('./stimuli-draw/stage.js')),
   'backbone.train': module(() => import('./backbone-train/stage.js')),
+  'backbone.builtin': {
+    ...module(() => import('./backbone-builtin/stage.js')),
+    externals: async () => (await import('./backbone-builtin/externals.js')).checkpointExternals,
+  },
   'backbone.onnx': {
     ...module(() => import('./backbone-onnx/stage.js')),
     externals: async () => (await import('./backbone-onnx/externals.js')).onnxExternals,
   },
   'features.extract': module(() => import('./features-extract/stage.js')),
+  'text.backbone': {
+    ...module(() => import('./text-backbone/stage.js')),
+    externals: async () => (await import('./text-backbone/externals.js')).textExternals,
+  },
+  'text.features': module(() => import('./text-features/stage.js')),
   'features.gabor': module(() => import('./features-gabor/stage.js')),
   'readout.ridge': module(() => import('./readout-ridge/stage.js')),
   evaluate: module(() => import('./evaluate/stage.js')),

@@ -22,7 +22,7 @@ import { formulaCheckpoint, formulaWeights } from '../rigs/formula-weights.js';
 /** of a layer, and of the gradient, against float64 */
 const LAYER = 1e-4;
 const GRADIENT = 1e-3;
-/** Where a ReLU or a maximum is decided in the last bit, PyTorch in float32 is as far from float64: then so many times its own error. */
+/** Where ReLUs or maxima are decided in the last bit, the image's rounding moves even the float64 gradient: then so many times that. */
 const NEAR_TIES = 3;
 
 const oracle = (name: string): unknown => JSON.parse(readFileSync(new URL(`../oracles/architectures/${name}.json`, import.meta.url), 'utf8'));
@@ -51,8 +51,8 @@ describe('layers and image gradients', () => {
     const graph = fixture.dialect === 'original' || list === undefined
       ? architecture.build(weights, options)
       : buildFromCheckpoint(architecture, formulaCheckpoint(Object.entries(list).map(([parameter, shape]) => ({ name: parameter, shape }))), options);
-    for (const { what, error, float32Error } of await deviations(service, graph, fixture)) {
-      expect(error, `${what}, PyTorch in float32: ${float32Error}`).toBeLessThan(Math.max(what === 'gradient' ? GRADIENT : LAYER, NEAR_TIES * float32Error));
+    for (const { what, error, unavoidable } of await deviations(service, graph, fixture)) {
+      expect(error, what).toBeLessThan(Math.max(what === 'gradient' ? GRADIENT : LAYER, NEAR_TIES * unavoidable));
     }
   }, 120_000);
 });

@@ -1,15 +1,18 @@
 /** Vision and text transformers against the libraries they come from (fixtures of tools/oracles/transformers.py). */
+import { readFileSync } from 'node:fs';
 import { afterAll, describe, expect, it } from 'vitest';
 import { architectureOf, ARCHITECTURES } from '../../src/architectures/index.js';
-import { MODEL_INPUT } from '../../src/architectures/architecture.js';
-import { buildFromCheckpoint, parametersOf } from '../../src/architectures/state-dict.js';
+import { MODEL_INPUT, type TextArchitecture } from '../../src/architectures/architecture.js';
+import { buildFromCheckpoint, dialectOf, parametersOf } from '../../src/architectures/state-dict.js';
+import { resampleGrid, type GridResampling } from '../../src/architectures/transformer/position.js';
 import type { Tensor } from '../../src/core/tensor.js';
 import { tensor } from '../../src/core/tensor.js';
 import { decodeModel } from '../../src/graph/decode.js';
 import { encodeModel } from '../../src/graph/encode.js';
+import type { Graph } from '../../src/graph/ir.js';
 import { resolveLayer } from '../../src/graph/names.js';
 import { createOnnxRuntimeService } from '../../src/runtime/onnxruntime-service.js';
-import { formulaCheckpoint, formulaImage } from '../rigs/formula-weights.js';
+import { formulaCheckpoint, formulaImage, formulaParameter, formulaWeights } from '../rigs/formula-weights.js';
 import { BATCH, distance, evaluate, graphOf, readCases, stateOf } from './oracle.js';
 
 /** float32 through twelve blocks against float64; torch in float32 is at 1e-6 (gradient 3e-6), as `float32` of the fixtures says */
@@ -76,6 +79,43 @@ describe('parameters', () => {
   });
 });
 
+describe('a checkpoint', () => {
+  const parameters = stateOf(cases['vit_small'] as (typeof cases)[string]);
+  const small = architectureOf('vit_small_patch16_224');
+  const outputs = (state: typeof parameters): unknown => buildFromCheckpoint(small, formulaCheckpoint(state), { batch: 1, size: 16 }).outputs.map(({ name, shape }) => `${name} [${shape.join(', ')}]`);
+
+  it('may come without the classifier, or with other classes', () => {
+    expect(outputs(parameters.filter(({ name }) => !name.startsWith('head.')))).toEqual(['fc_norm [1, 384]']);
+    expect(outputs(parameters.map(({ name, shape }) => (name.startsWith('head.') ? { name, shape: [10, ...shape.slice(1)] } : { name, shape })))).toEqual(['head [1, 10]']);
+  });
+
+  it.each([['vit_b_16', undefined], ['vit_b_16 of timm', 'timm'], ['vit_b_16 of Hugging Face', 'Hugging Face'], ["vit_b_32 as in torchvision's files", 'torchvision before 0.13']] as const)('of %s says by its names how images are prepared', (name, dialect) => {
+    const fixture = cases[name] as (typeof cases)[string];
+    const found = dialectOf(architectureOf(fixture.architecture), formulaCheckpoint(stateOf(fixture)));
+    expect(found?.name).toBe(dialect);
+    const centred = { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5], interpolation: 'bicubic' };
+    expect(found?.preprocessing).toEqual(dialect === 'timm' || dialect === 'Hugging Face' ? centred : undefined);
+  });
+});
+
+describe('position embeddings of another grid', () => {
+  const fixtures = JSON.parse(readFileSync(new URL('../oracles/positions.json', import.meta.url), 'utf8')) as readonly { readonly rule: string; readonly side: number; readonly values: readonly number[] }[];
+  const rules: Readonly<Record<string, GridResampling>> = { corners: { samples: 'corners', antialias: false }, antialias: { samples: 'centres', antialias: true }, offset: { samples: { offset: 0.1 }, antialias: false } };
+  const given = tensor('float32', [26, 2], formulaParameter('positions', [1, 26, 2]).data);
+
+  it.each(fixtures.map(({ rule, side, values }) => [rule, side, values] as const))('%s, 5 × 5 to %i, are those of PyTorch', (rule, side, values) => {
+    const found = resampleGrid(given, 1, 5, side, rules[rule] as GridResampling);
+    expect(found.shape).toEqual([1 + side * side, 2]);
+    values.forEach((value, i) => expect(found.data[i]).toBeCloseTo(value, 6));
+  });
+
+  it.each(Object.keys(rules))('%s: equal embeddings stay equal, and the same grid is left as it is', (rule) => {
+    const even = tensor('float32', [26, 2], new Float32Array(52).fill(0.75));
+    for (const side of [2, 9]) for (const value of resampleGrid(even, 1, 5, side, rules[rule] as GridResampling).data) expect(value).toBeCloseTo(0.75, 6);
+    expect(resampleGrid(given, 1, 5, 5, rules[rule] as GridResampling)).toBe(given);
+  });
+});
+
 describe('a graph', () => {
   it.each([['vit_small', 16], ['dinov2_vits14_reg', 14], ['clip-vit-b-32', 32]] as const)('of %s built for one image and written with a symbolic batch is that of any batch', async (name, size) => {
     const fixture = { ...(cases[name] as (typeof cases)[string]), size };
@@ -109,5 +149,20 @@ describe('a graph', () => {
     const ended = await program.run({ [MODEL_INPUT]: tensor('int64', [BATCH, CONTEXT], numbers) });
     await program.dispose();
     expect(ended['encode_text']?.data).toEqual(own['encode_text']?.data);
+  });
+
+  it('of a text tower for shorter texts gives what the whole context gives', async () => {
+    const fixture = cases['clip-rn50-text'] as (typeof cases)[string];
+    const architecture = architectureOf(fixture.architecture) as TextArchitecture;
+    const length = 16;
+    const [whole, short] = [CONTEXT, length].map((tokensOf) => architecture.build(formulaWeights, { batch: 1, length: tokensOf }));
+    const [expected, found] = await Promise.all([whole as Graph, short as Graph].map(async (graph, i) => {
+      const program = await service.compile(encodeModel(graph));
+      const extent = i === 0 ? CONTEXT : length;
+      const results = await program.run({ [MODEL_INPUT]: tensor('int64', [1, extent], tokens().data.slice(0, extent)) });
+      await program.dispose();
+      return (results['encode_text'] as Tensor<'float32'>).data;
+    })) as [Float32Array, Float32Array];
+    expect(Math.hypot(...found.map((x, i) => x - (expected[i] as number))) / Math.hypot(...expected)).toBeLessThan(FORWARD);
   });
 });

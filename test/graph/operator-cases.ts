@@ -80,6 +80,27 @@ const conv: Arbitrary<Case> = fc.tuple(windowed(3, true), channels).map(([w, c])
   emit: (b, values) => [b.op('Conv', values, { kernel_shape: w.kernel, strides: w.strides, dilations: w.dilations, pads: w.pads, group: c.group })],
 }));
 
+/** One and three spatial axes. */
+const rankCase = (make: (rank: number, size: number[], n: number, options: { kernel: number[]; strides: number[]; pads: number[]; dilations: number[]; flag: boolean }) => Case): Arbitrary<Case> =>
+  fc.constantFrom(1, 3).chain((rank) => {
+    const each = (min: number, max: number): Arbitrary<number[]> => fc.array(fc.integer({ min, max }), { minLength: rank, maxLength: rank });
+    return fc.record({ n: fc.integer({ min: 1, max: 2 }), size: each(4, rank === 1 ? 9 : 5), kernel: each(1, 3), strides: each(1, 2), begins: each(0, 1), ends: each(0, 1), dilations: each(1, 2), flag: fc.boolean() }).map((r) => {
+      const dilations = r.dilations.map((d, i) => (d * ((r.kernel[i] as number) - 1) + 1 <= (r.size[i] as number) ? d : 1));
+      const fit = (pads: number[]): number[] => pads.map((p, i) => Math.min(p, (r.kernel[i] as number) - 1));
+      return make(rank, r.size, r.n, { kernel: r.kernel, strides: r.strides, pads: [...fit(r.begins), ...fit(r.ends)], dilations, flag: r.flag });
+    });
+  });
+const rankConv = rankCase((_rank, size, n, { kernel, strides, pads, dilations, flag }) => {
+  const group = flag ? 2 : 1;
+  return simple('Conv', [{ shape: [n, 2 * group, ...size] }, { shape: [2 * group, 2, ...kernel] }, { shape: [2 * group] }], { kernel_shape: kernel, strides, pads, dilations, group });
+});
+const rankTransposed = rankCase((_rank, size, n, { kernel, strides, pads, dilations, flag }) => {
+  const group = flag ? 2 : 1;
+  return simple('ConvTranspose', [{ shape: [n, 2 * group, ...size] }, { shape: [2 * group, 2, ...kernel] }], { kernel_shape: kernel, strides, pads, dilations, group });
+});
+const rankPool = (op: 'MaxPool' | 'AveragePool'): Arbitrary<Case> =>
+  rankCase((_rank, size, n, { kernel, strides, pads, dilations, flag }) => simple(op, [{ shape: [n, 2, ...size] }], { kernel_shape: kernel, strides, pads, ...(op === 'MaxPool' ? { dilations, ceil_mode: flag ? 1 : 0 } : { count_include_pad: flag ? 1 : 0 }) }));
+
 const sameConv: Arbitrary<Case> = fc.tuple(windowed(3, false), fc.constantFrom('SAME_UPPER', 'SAME_LOWER', 'VALID')).map(([w, auto]) => ({
   ports: [{ shape: [w.n, 2, ...w.size] }, { shape: [3, 2, ...w.kernel] }],
   emit: (b, values) => [b.op('Conv', values, { strides: w.strides, auto_pad: auto })],
@@ -169,10 +190,10 @@ const normalAxis = (axis: number, s: readonly number[]): number => (axis < 0 ? a
 const positions = (op: 'ArgMax' | 'ArgMin'): Arbitrary<Case> => fc.tuple(fc.boolean(), fc.boolean(), fc.constantFrom<Domain>('real', 'sparse')).chain(([keep, last, domain]) => onAxis((s, axis) => simple(op, [{ shape: s, domain }], { axis, keepdims: Number(keep), select_last_index: Number(last) })));
 
 export const CASES: { readonly [O in OpType]: Arbitrary<Case> } = {
-  Conv: fc.oneof({ weight: 4, arbitrary: conv }, { weight: 1, arbitrary: sameConv }),
-  ConvTranspose: transposedConv,
-  MaxPool: pooled('MaxPool'),
-  AveragePool: pooled('AveragePool'),
+  Conv: fc.oneof({ weight: 4, arbitrary: conv }, { weight: 1, arbitrary: sameConv }, { weight: 2, arbitrary: rankConv }),
+  ConvTranspose: fc.oneof({ weight: 3, arbitrary: transposedConv }, { weight: 2, arbitrary: rankTransposed }),
+  MaxPool: fc.oneof({ weight: 3, arbitrary: pooled('MaxPool') }, { weight: 1, arbitrary: rankPool('MaxPool') }),
+  AveragePool: fc.oneof({ weight: 3, arbitrary: pooled('AveragePool') }, { weight: 1, arbitrary: rankPool('AveragePool') }),
   GlobalAveragePool: fc.tuple(extent, extent, extent, extent).map((s) => simple('GlobalAveragePool', [{ shape: s }])),
   MaxUnpool: fc.tuple(extent, extent).map(([h, w]) => ({
     ports: [{ shape: [2, 2, h, w] }, { shape: [2, 2, h, w], domain: { distinctBelow: 16 * h * w } }],
@@ -254,10 +275,17 @@ export const CASES: { readonly [O in OpType]: Arbitrary<Case> } = {
   CumSum: fc.tuple(fc.boolean(), fc.boolean()).chain(([exclusive, reverse]) => onAxis((s, axis) => ({ ports: [{ shape: s }], emit: (b, [x]) => [b.op('CumSum', [x, b.scalar(axis, 'int64')], { exclusive: Number(exclusive), reverse: Number(reverse) })] }))),
   Softmax: onAxis((s, axis) => simple('Softmax', [{ shape: s }], { axis })),
   LogSoftmax: onAxis((s, axis) => simple('LogSoftmax', [{ shape: s }], { axis })),
-  BatchNormalization: fc.tuple(extent, extent, extent, extent).map(([n, c, h, w]) => simple('BatchNormalization', [{ shape: [n, c, h, w] }, ...[0, 1, 2].map(() => ({ shape: [c] })), { shape: [c], domain: 'positive' as const }], { epsilon: 1e-3 })),
-  LayerNormalization: fc.tuple(shape(0, 2), extent, fc.boolean(), fc.boolean()).map(([lead, last, bias, wide]) => {
+  BatchNormalization: fc.tuple(extent, extent, shape(0, 3)).map(([n, c, spatial]) => simple('BatchNormalization', [{ shape: [n, c, ...spatial] }, ...[0, 1, 2].map(() => ({ shape: [c] })), { shape: [c], domain: 'positive' as const }], { epsilon: 1e-3 })),
+  LayerNormalization: fc.tuple(shape(0, 2), extent, fc.boolean(), fc.boolean(), fc.boolean()).map(([lead, last, bias, wide, statistics]): Case => {
     const tail = wide ? [last, 3] : [last + 1];
-    return simple('LayerNormalization', [{ shape: [...lead, ...tail] }, { shape: tail }, ...(bias ? [{ shape: tail }] : [])], { axis: -tail.length, epsilon: 1e-2 });
+    return {
+      ports: [{ shape: [...lead, ...tail] }, { shape: tail }, ...(bias ? [{ shape: tail }] : [])],
+      emit: (b, values) => {
+        const outputs = b.ops('LayerNormalization', values, { axis: -tail.length, epsilon: 1e-2 }, statistics ? 3 : 1);
+        // one value that depends on all three, so that their gradients are added
+        return statistics ? [b.op('Add', [b.op('Mul', [outputs[0] as Value, outputs[1] as Value]), outputs[2] as Value])] : outputs;
+      },
+    };
   }),
 
   Identity: unary('Identity'),

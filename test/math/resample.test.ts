@@ -17,6 +17,28 @@ function planar(pixels: Uint8Array): Float32Array {
   return Float32Array.from({ length: pixels.length }, (_, i) => pixels[(i % plane) * 3 + Math.floor(i / plane)] as number);
 }
 
+interface CubicCase extends Case { pillow: number[] }
+const cubic = JSON.parse(readFileSync(new URL('../oracles/bicubic.json', import.meta.url), 'utf8')) as CubicCase[];
+
+describe('antialiased bicubic resampling', () => {
+  const resized = ({ from, to }: Case): Float32Array => resizeAntialiased({ layout: 'pixels', data: pixelsOf(from), channels: 3, height: from[0], width: from[1] }, to[0], to[1], undefined, 'bicubic');
+
+  it.each(cubic)('agrees with PyTorch from $from to $to, cut off at black and white', (fixture) => {
+    const found = resized(fixture);
+    expect(found.length).toBe(fixture.planes.length);
+    fixture.planes.forEach((value, i) => expect(Math.abs((found[i] as number) * 255 - value)).toBeLessThan(TOLERANCE));
+  });
+
+  it.each(cubic.filter(({ from, to }) => to[0] <= from[0]))('is within one of 256 grey values of Pillow, which rounds after each axis, from $from to $to', (fixture) => {
+    resized(fixture).forEach((value, i) => expect(Math.abs(value * 255 - (fixture.pillow[i] as number))).toBeLessThan(1));
+  });
+
+  it('keeps a uniform image', () => {
+    const grey = resizeAntialiased({ layout: 'pixels', data: new Uint8Array(3 * 20 * 20).fill(51), channels: 3, height: 20, width: 20 }, 7, 31, undefined, 'bicubic');
+    for (const value of grey) expect(value).toBeCloseTo(0.2, 6);
+  });
+});
+
 describe('antialiased bilinear resampling', () => {
   for (const { from, to, planes } of cases) {
     it(`agrees with PyTorch and Pillow from ${from.join('×')} to ${to.join('×')}, planes and pixels alike`, () => {

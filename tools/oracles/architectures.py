@@ -5,7 +5,8 @@ Writes test/oracles/architectures/{values,parameters}.json. No weights: every mo
 same numbers.
 
 A case is one model at one size. For each layer: the value at 64 places drawn by a hash, mean and norm of the whole, all in float64, and the relative
-error ||float32 - float64|| / ||float64|| of PyTorch itself. The gradient is that of sum(seed * objective) by the image, seed = uniform("seed").
+error ||float32 - float64|| / ||float64|| of PyTorch itself. The gradient is that of sum(seed * objective) by the image, seed = uniform("seed");
+`nearTies` is how far it moves in float64 when the image does by the rounding of a float32 network, 1e-6: ReLUs and maxima that are decided in the last bit.
 """
 import hashlib
 import json
@@ -31,6 +32,8 @@ torch.set_num_threads(1)
 OUT = pathlib.Path(__file__).resolve().parents[2] / "test" / "oracles" / "architectures"
 OUT.mkdir(parents=True, exist_ok=True)
 SAMPLES = 64
+ROUNDING = 1e-6
+DRAWS = 4
 
 
 def sample(value: torch.Tensor, exact: torch.Tensor, name: str):
@@ -97,6 +100,12 @@ def case(name, model, architecture, size, batch, extract, objective, dialect="or
     image = torch.from_numpy(formula_weights.image(batch, size))
     values, gradient = evaluate(extract, model, image, objective)
     exact_values, exact_gradient = evaluate(extract, model.double(), image.double(), objective)
+    near_ties = 0.0
+    for draw in range(DRAWS):
+        noise = torch.from_numpy(formula_weights.uniform(f"rounding {draw}", image.numel()).reshape(image.shape))
+        _, moved = evaluate(extract, model, image.double() * (1 + 1.73 * ROUNDING * noise), objective)
+        near_ties = max(near_ties, float((moved - exact_gradient).norm() / exact_gradient.norm()))
+    assert near_ties < 5e-2, (name, near_ties)
     model.float()
     for layer in values:
         spread = float(exact_values[layer].std())
@@ -104,9 +113,9 @@ def case(name, model, architecture, size, batch, extract, objective, dialect="or
     cases[name] = {
         "architecture": architecture, "dialect": dialect, "size": size, "batch": batch, "objective": objective, "head": head, "slow": slow,
         "layers": {layer: sample(values[layer], exact_values[layer], layer) for layer in values},
-        "gradient": sample(gradient, exact_gradient, "gradient"),
+        "gradient": {**sample(gradient, exact_gradient, "gradient"), "nearTies": float(f"{near_ties:.2g}")},
     }
-    print(name, {layer: (f"{exact_values[layer].std():.3g}", f"{v['float32Error']:.1e}") for layer, v in cases[name]["layers"].items()}, f"gradient {cases[name]['gradient']['float32Error']:.1e}", flush=True)
+    print(name, {layer: (f"{exact_values[layer].std():.3g}", f"{v['float32Error']:.1e}") for layer, v in cases[name]["layers"].items()}, f"gradient {cases[name]['gradient']['float32Error']:.1e}, near ties {near_ties:.1e}", flush=True)
 
 
 def torchvision_model(name):

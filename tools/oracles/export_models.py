@@ -3,7 +3,7 @@
 Run:  python tools/oracles/export_models.py OUT [--tiny] [--only NAME,...] [--exporter torchscript11,torchscript17,dynamo18,...]
       (torch 2.15, torchvision 0.29, timm 1.0.31, open_clip 3.3, onnxscript; CPU, one thread)
 Random weights, seeded; batch-norm statistics, gains, biases and layer scales are perturbed, so that none of them is the identity. No file is
-downloaded. Every export has a symbolic batch. Writes OUT/<model>-<exporter><opset>.onnx and OUT/<model>.json: image seed, output and the gradient of
+downloaded. --tiny: narrow members of the families, for test/fixtures/graph/exported. Every export has a symbolic batch. Writes OUT/<model>-<exporter><opset>.onnx and OUT/<model>.json: image seed, output and the gradient of
 sum(seed * output) by the image, computed in float64 and float32, plain lists of sampled elements (see `sample`).
 """
 import sys
@@ -25,7 +25,7 @@ import formula_weights
 
 warnings.filterwarnings("ignore")
 torch.set_num_threads(1)
-SAMPLES = 256
+SAMPLES = 64
 
 
 def perturb(model):
@@ -97,6 +97,65 @@ FULL = {
 }
 
 
+class TinyResNet(nn.Module):
+    """Two residual blocks of torchvision, a pool that needs padding, a head."""
+
+    def __init__(self):
+        super().__init__()
+        from torchvision.models.resnet import BasicBlock
+
+        self.conv1 = nn.Conv2d(3, 8, 3, 2, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(8)
+        self.relu = nn.ReLU(inplace=True)
+        self.maxpool = nn.MaxPool2d(3, 2, 1)
+        self.layer1 = nn.Sequential(BasicBlock(8, 8))
+        self.layer2 = nn.Sequential(BasicBlock(8, 12, 2, nn.Sequential(nn.Conv2d(8, 12, 1, 2, bias=False), nn.BatchNorm2d(12))))
+        self.avgpool = nn.AdaptiveAvgPool2d(1)
+        self.fc = nn.Linear(12, 5)
+
+    def forward(self, x):
+        x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
+        return self.fc(torch.flatten(self.avgpool(self.layer2(self.layer1(x))), 1))
+
+
+def tiny_models():
+    """Narrow members of the families: (build, side, exports, half precision)."""
+    from torchvision.models import ShuffleNetV2, SwinTransformer, VisionTransformer
+    from torchvision.models.convnext import CNBlockConfig, ConvNeXt
+    from torchvision.models.mobilenetv3 import InvertedResidualConfig, MobileNetV3
+
+    convnext = lambda: ConvNeXt([CNBlockConfig(8, 12, 1), CNBlockConfig(12, None, 1)], num_classes=5)
+    return {
+        "resnet": (TinyResNet, 32, "torchscript11,dynamo18", False),
+        "mobilenet_v3": (lambda: MobileNetV3([InvertedResidualConfig(8, 3, 16, 8, True, "HS", 1, 1, 1)], last_channel=16, num_classes=5), 32, "dynamo20", False),
+        "shufflenet": (lambda: ShuffleNetV2([1, 2, 1], [8, 8, 16, 16, 16], num_classes=5), 32, "torchscript11", False),
+        "convnext": (convnext, 32, "torchscript11", False),
+        "convnext_half": (convnext, 32, "dynamo20", True),
+        "vit": (lambda: VisionTransformer(image_size=16, patch_size=8, num_layers=1, num_heads=2, hidden_dim=8, mlp_dim=16, num_classes=5), 16, "torchscript17,dynamo23", False),
+        "swin": (lambda: SwinTransformer([4, 4], 8, [2], [2], [4, 4], num_classes=5), 32, "dynamo18", False),
+    }
+
+
+def slim(path):
+    """Leaves of the dynamo exporter's metadata what names layers; paths of the machine are in the rest."""
+    import onnx
+
+    model = onnx.load(path)
+    for node in model.graph.node:
+        kept = [p for p in node.metadata_props if p.key == "pkg.torch.onnx.name_scopes"]
+        del node.metadata_props[:]
+        node.metadata_props.extend(kept)
+        node.doc_string = ""
+    for value in list(model.graph.input) + list(model.graph.output):
+        del value.metadata_props[:]
+    for tensor in model.graph.initializer:
+        del tensor.metadata_props[:]
+    del model.graph.value_info[:]
+    del model.graph.metadata_props[:]
+    del model.metadata_props[:]
+    onnx.save(model, path)
+
+
 def sample(t):
     """Up to SAMPLES elements at evenly spread places, with the mean and the norm of all."""
     flat = t.detach().double().reshape(-1).numpy()
@@ -125,7 +184,7 @@ def reference(model, size, batch=2):
 
 
 def export(model, size, path, exporter, opset):
-    image = torch.from_numpy(formula_weights.image(2, size))
+    image = torch.from_numpy(formula_weights.image(2, size)).to(next(model.parameters()).dtype)
     if exporter == "torchscript":
         torch.onnx.export(model, (image,), str(path), dynamo=False, opset_version=opset, input_names=["image"], output_names=["output"], dynamic_axes={"image": {0: "batch"}, "output": {0: "batch"}})
     else:
@@ -144,18 +203,22 @@ def main():
     models = tiny_models() if args.tiny else FULL
     wanted = [n for n in args.only.split(",") if n] or list(models)
     for name in wanted:
-        build, size = models[name]
+        build, size, exporters, half = models[name] if args.tiny else (*models[name], args.exporter, False)
         torch.manual_seed(7)
         model = perturb(build())
+        if half:
+            model = model.half()
         if not args.no_reference:
             result = reference(model, size)
             (args.out / f"{name}.json").write_text(json.dumps(result, sort_keys=True) + "\n")
-        model = model.float()
-        for which in [e for e in args.exporter.split(",") if e]:
+        model = model.half() if half else model.float()
+        for which in [e for e in exporters.split(",") if e]:
             exporter, opset = which.rstrip("0123456789"), int(which[len(which.rstrip("0123456789")):])
             start = time.time()
             try:
                 export(model, size, args.out / f"{name}-{which}.onnx", exporter, opset)
+                if args.tiny:
+                    slim(args.out / f"{name}-{which}.onnx")
                 print(f"{name} {which}: {time.time() - start:.0f} s", flush=True)
             except Exception as error:  # noqa: BLE001
                 print(f"{name} {which}: not exported: {type(error).__name__}: {str(error)[:200]}", flush=True)

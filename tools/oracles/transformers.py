@@ -1,4 +1,4 @@
-"""Fixtures of vision and text transformers: test/oracles/transformers.json.
+"""Fixtures of vision and text transformers: test/oracles/transformers.json, and of interpolated position embeddings: test/oracles/positions.json.
 
 Versions: Python 3.11, torch 2.15, torchvision 0.29, timm 1.0.31, open_clip_torch 3.3, transformers 5.23, and the source of facebookresearch/dinov2 at commit
 b8931f7bf91576930313be2c6d6af376033b35f0 (only dinov2/models and dinov2/layers are imported).
@@ -328,8 +328,19 @@ CASES = {
 }
 
 
+def positions():
+    """Two extra channels of a 5 x 5 grid to coarser and finer ones, by every rule, in float64"""
+    given = torch.from_numpy(parameter("positions", [1, 26, 2])).double()
+    cases = [{"rule": how, "side": side, "values": resampled(given, side, how).flatten().tolist()} for how in ("corners", "antialias", "offset") for side in (1, 2, 3, 7, 12)]
+    with open(os.path.join(os.path.dirname(TARGET), "positions.json"), "w") as file:
+        file.write("[\n" + ",\n".join(json.dumps(case) for case in cases) + "\n]\n")
+
+
 def main():
     torch.set_num_threads(1)
+    positions()
+    if sys.argv[2:] == ["positions"]:
+        return
     wanted = sys.argv[2:] or list(CASES)
     out = json.load(open(TARGET)) if os.path.exists(TARGET) and sys.argv[2:] else {}
     for name in wanted:

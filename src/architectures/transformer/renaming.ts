@@ -20,15 +20,27 @@ export interface RenamingRule {
 export type Translation = (stored: Weights) => Weights;
 
 export function renaming(rules: readonly RenamingRule[]): Translation {
+  const ruleOf = (name: string): RenamingRule | undefined => rules.find((candidate) => candidate.from.test(name));
+  const storedNames = (name: string, rule: RenamingRule | undefined): readonly string[] => (rule === undefined ? [name] : rule.to.map((to) => name.replace(rule.from, to)));
   return (stored) => ({
     take(name, shape) {
-      const rule = rules.find((candidate) => candidate.from.test(name));
-      if (rule === undefined) return stored.take(name, shape);
-      const names = rule.to.map((to) => name.replace(rule.from, to));
-      if (rule.transposed === true) return transposed(stored, names[0] as string, shape);
-      if (rule.withoutFirst === true) return afterZeros(stored, names[0] as string, shape);
+      const rule = ruleOf(name);
+      const names = storedNames(name, rule);
+      if (rule?.transposed === true) return transposed(stored, names[0] as string, shape);
+      if (rule?.withoutFirst === true) return afterZeros(stored, names[0] as string, shape);
       return joined(stored, names, shape);
     },
+    ...(stored.shapeOf === undefined ? {} : {
+      shapeOf: (name: string) => {
+        const rule = ruleOf(name);
+        const names = storedNames(name, rule);
+        const shape = stored.shapeOf?.(names[0] as string);
+        if (shape === undefined) return undefined;
+        if (rule?.transposed === true) return [...shape].reverse();
+        if (rule?.withoutFirst === true) return shape.map((extent, axis) => (axis === 1 ? extent + 1 : extent));
+        return shape.map((extent, axis) => (axis === 0 ? extent * names.length : extent));
+      },
+    }),
   });
 }
 

@@ -20,7 +20,7 @@ export const BACKBONE_COMMANDS: readonly CommandSpec[] = [
     summary: 'Say what a model file or an architecture holds: layers, shapes, gradients.',
     details: 'Of an ONNX file and of a built-in architecture: the layers by name with their shapes, which of them are good to extract, whether they can be differentiated by the image and trained, and every operator that is not supported, with its node. Of a checkpoint (.pth, .pt, .safetensors): its tensors, and the architectures that it fits. Nothing in a file is executed.',
     args: [{ name: 'MODEL', description: 'a file, or the name of a built-in architecture' }],
-    options: [{ flags: '--layers <which>', description: 'layers listed: good (default), the ones worth extracting; all', choices: ['good', 'all'] }, { flags: '--bind <name=n>', description: 'extent of a symbolic dimension of an ONNX file (repeatable; default: 1 for a batch)', repeatable: true }, SIZE, MAPPING],
+    options: [{ flags: '--layers <which>', description: 'layers listed: good (default), the ones worth extracting; all', choices: ['good', 'all'] }, SIZE, MAPPING],
     examples: [
       ['pipeline backbone inspect model.onnx', 'what can be extracted, and differentiated?'],
       ['pipeline backbone inspect resnet50', 'names of its layers'],

@@ -67,8 +67,7 @@ const upsample: Upgrade = ({ inputs, attributes, emit }) =>
   emit('Resize', [inputs[0], undefined, inputs[1]], { mode: attributes['mode'] ?? 'nearest', coordinate_transformation_mode: 'asymmetric', nearest_mode: 'floor' });
 
 const UPGRADES: ReadonlyMap<string, Upgrade> = new Map<string, Upgrade>([
-  ...['ReduceSum', 'ReduceMean', 'ReduceMax', 'ReduceMin', 'ReduceProd', 'ReduceL1', 'ReduceL2', 'ReduceLogSum', 'ReduceSumSquare', 'ReduceLogSumExp', 'Squeeze', 'Unsqueeze'].map((op): [string, Upgrade] => [op, listToInput('axes')]),
-  ['Split', listToInput('split')],
+  ...['ReduceSum', 'ReduceMean', 'ReduceL2', 'ReduceSumSquare', 'ReduceLogSumExp', 'Squeeze', 'Unsqueeze'].map((op): [string, Upgrade] => [op, listToInput('axes')]),
   ['Softmax', softmax],
   ['LogSoftmax', softmax],
   ['Sum', chain('Add')],

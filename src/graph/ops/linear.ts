@@ -14,6 +14,14 @@ function swapped(b: Emitter, x: Value): Value {
   return transpose(b, x, [...axes.slice(0, rank - 2), rank - 1, rank - 2]);
 }
 
+/** Contracts one axis of x [.., L, ..] with a matrix [L, L']. */
+export function applyToAxis(b: Emitter, x: Value, axis: number, matrix: Value): Value {
+  const last = x.shape.length - 1;
+  if (axis === last) return matMul(b, x, matrix);
+  const order = x.shape.map((_, at) => (at === axis ? last : at === last ? axis : at));
+  return transpose(b, matMul(b, transpose(b, x, order), matrix), order);
+}
+
 export const linearOperators = {
   MatMul: operator({
     inputs: 2,

@@ -59,16 +59,25 @@ export const normalizationOperators = {
       const ones = b.op('Expand', [b.scalar(1, x.dtype), b.ints(scale.shape)]);
       // the operator itself gives the normalised input (scale 1) and 1/sd
       const [normal, , inverse] = b.ops('LayerNormalization', [x, ones], c.call.attributes, 3) as [Value, Value, Value];
-      return c.each(
-        () => {
-          const t = mul(b, c.dy, scale);
+      const [dy, byMean, byInverse] = c.request.gradients;
+      const share = 1 / axes.reduce((product, at) => product * (x.shape[at] as number), 1);
+      const parts: (() => Value)[] = [];
+      if (dy !== undefined) {
+        parts.push(() => {
+          const t = mul(b, dy, scale);
           const mean = reduceMean(b, t, axes, true);
           const slope = reduceMean(b, mul(b, t, normal), axes, true);
           return mul(b, inverse, sub(b, sub(b, t, mean), mul(b, normal, slope)));
-        },
-        () => sumTo(b, mul(b, c.dy, normal), scale.shape),
-        () => sumTo(b, c.dy, scale.shape),
-      );
+        });
+      }
+      // mean = sum x / n; inverse = (var + epsilon)^(-1/2), whose derivative by x is -inverse^2 normal / n
+      if (byMean !== undefined) parts.push(() => b.op('Expand', [mul(b, byMean, share), b.ints(x.shape)]));
+      if (byInverse !== undefined) parts.push(() => mul(b, mul(b, mul(b, byInverse, mul(b, inverse, inverse)), -share), normal));
+      return [
+        c.wants(0) ? parts.map((part) => part()).reduce((left, right) => add(b, left, right)) : undefined,
+        c.wants(1) && dy !== undefined ? sumTo(b, mul(b, dy, normal), scale.shape) : undefined,
+        c.wants(2) && dy !== undefined ? sumTo(b, dy, scale.shape) : undefined,
+      ];
     },
   }),
 } satisfies Record<string, Operator>;

@@ -1,6 +1,7 @@
 /** Pad with a constant, the repeated border or the mirrored inside. Its gradient adds to every input row the rows that were copied from it. */
 import type { Value } from '../ir.js';
-import { cast, matMul, pad, slice, transpose } from '../layers.js';
+import { cast, pad, slice } from '../layers.js';
+import { applyToAxis } from './linear.js';
 import { describe } from './operator.js';
 import type { GradientContext, ShapeContext, ValueType } from './operator.js';
 
@@ -62,15 +63,7 @@ export function padGradient(c: GradientContext<PadAttributes>): Value {
       if (source !== undefined) copies[row * extent + source] = 1;
     }
     const matrix = c.dy.dtype === 'float32' ? b.floats([length, extent], copies) : cast(b, b.floats([length, extent], copies), c.dy.dtype);
-    gradient = applyToAxis(c, gradient, axis, matrix);
+    gradient = applyToAxis(b, gradient, axis, matrix);
   });
   return gradient;
-}
-
-/** Contracts one axis of x [.., L, ..] with matrix [L, L']. */
-function applyToAxis(c: GradientContext<PadAttributes>, x: Value, axis: number, matrix: Value): Value {
-  const last = x.shape.length - 1;
-  if (axis === last) return matMul(c.emit, x, matrix);
-  const order = x.shape.map((_, at) => (at === axis ? last : at === last ? axis : at));
-  return transpose(c.emit, matMul(c.emit, transpose(c.emit, x, order), matrix), order);
 }

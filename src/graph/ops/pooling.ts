@@ -8,6 +8,7 @@ import type { Value } from '../ir.js';
 import { add, maxPool2d, mul, reshape, separable, sub } from '../layers.js';
 import { int, onlyInt } from './attributes.js';
 import { perChannel, repeatPixels } from './channelwise.js';
+import { applyToAxis } from './linear.js';
 import { zeroMask } from './masks.js';
 import { describe, operator } from './operator.js';
 import type { Operator, PoolTies, ShapeContext } from './operator.js';
@@ -88,7 +89,13 @@ export const poolingOperators = {
     gradient: (c) => {
       const x = c.input(0);
       const w = windowsOf(c, x.shape.slice(2), kernelOf(c));
-      if (x.shape.length !== 4) return c.refuse('average pooling is differentiated over two spatial axes only');
+      if (x.shape.length !== 4) {
+        // one axis after the other; images take the faster forms below
+        return [w.kernel.reduce((gradient, _, axis) => {
+          const [extent, out] = [x.shape[axis + 2] as number, c.y.shape[axis + 2] as number];
+          return applyToAxis(c.emit, gradient, axis + 2, typed(c.emit, x, [out, extent], averagingMatrix(extent, out, w, axis, c.attributes.count_include_pad === 1)));
+        }, c.dy)];
+      }
       if (disjoint(w) && wholeWindows(x, w)) {
         return [repeatPixels(c.emit, perChannel(c.emit, c.dy, 1 / sizeOf(w.kernel)), w.kernel)];
       }

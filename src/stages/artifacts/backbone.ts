@@ -16,13 +16,15 @@ import { optimise } from '../../graph/optimise/index.js';
 import { channelMap } from './channel-map.js';
 
 export interface Preprocessing {
-  /** side of the square input, pixels; images are resized to it (bilinear, antialiased) after the crop */
+  /** side of the square input, pixels; images are resized to it (antialiased) after the crop */
   readonly size: number;
   /** `centre`: the largest centred square first; `none`: the image is square already (anything else is refused) */
   readonly crop: 'centre' | 'none';
   /** per colour (R, G, B) in units of [0, 1]: the model sees (x − mean)/std */
   readonly mean: readonly [number, number, number];
   readonly std: readonly [number, number, number];
+  /** how images are resized; `bilinear` where it is absent */
+  readonly interpolation?: 'bilinear' | 'bicubic';
 }
 
 export interface BackboneFile {

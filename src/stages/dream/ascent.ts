@@ -22,6 +22,8 @@ export interface AscentPrograms {
   readonly response: TensorProgram;
   /** from `fourierModel` with the size, decay and contrast of the options */
   readonly fourier: TensorProgram;
+  /** takes the place of `response` in the first steps: the same response with another gradient */
+  readonly early?: { readonly response: TensorProgram; readonly steps: number };
 }
 
 export interface Ascent {
@@ -56,7 +58,8 @@ export async function ascend(
   const curves = streams.map((): number[] => []);
   for (let step = 1; step <= options.steps; step += 1) {
     signal.throwIfAborted();
-    const { responses, gradient } = await uphill(programs.response, templates, views.draw(state.image.data as Float32Array), streams.length, step);
+    const program = step <= (programs.early?.steps ?? 0) ? (programs.early as { response: TensorProgram }).response : programs.response;
+    const { responses, gradient } = await uphill(program, templates, views.draw(state.image.data as Float32Array), streams.length, step);
     responses.forEach((response, b) => curves[b]?.push(response));
     state = await stepFourier(run, state, tensor('float32', shape, views.pullBack(gradient)), options.learningRate, step);
     onStep(step, responses.reduce((sum, x) => sum + x, 0) / streams.length);

@@ -3,9 +3,14 @@
  * has several dreams from different starting points. What the true response is, only a second model or the true brain can say: see truth.check.
  */
 import { Type } from '@sinclair/typebox';
-import { readBackbone } from '../artifacts/backbone.js';
-import { defineStage } from '../define.js';
-import { ascend } from './ascent.js';
+import type { TensorService } from '../../core/tensor-service.js';
+import type { ArtifactReader } from '../../engine/stage.js';
+import type { Convolutions } from '../artifacts/convolutions.js';
+import { readBackbone, type Backbone } from '../artifacts/backbone.js';
+import { readReadout } from '../artifacts/readout.js';
+import { choice, defineStage } from '../define.js';
+import { responseModel } from '../response/response-graph.js';
+import { ascend, type AscentPrograms } from './ascent.js';
 import { fourierModel } from './fourier-model.js';
 import { DREAMS_OUTPUT, OBJECTIVE_TEXT, SHARED_PARAMS, synthesize } from './synthesis.js';
 import { BATCH } from './uphill.js';
@@ -17,7 +22,8 @@ export default defineStage({
   description: [
     'Gradient ascent with Adam on the Fourier coefficients of an image in a decorrelated colour space: x = sigmoid(C·irfft2(s·z)/4), s(f) = 1/max(f, 1/size)^decay. Every step sees the image under a random rotation, zoom and shift (bilinear, reflected at the border) and with Gaussian noise. After each step the contrast is bounded.',
     ...OBJECTIVE_TEXT,
-    'Source: Olah, Mordvintsev & Schubert 2017 (Feature Visualization); tensorflow/lucid.',
+    'A starting point may lie where every unit of a layer is off, so that no gradient comes back. `relu_gradient: redirected` lets through, for such an image only, what does not push a unit that is off further down, in the first `redirected_steps` steps. `guided` is guided backpropagation in every step: only what raises the response through units that are on. Both need a backbone with ReLUs.',
+    'Source: Olah, Mordvintsev & Schubert 2017 (Feature Visualization); tensorflow/lucid (with its redirected ReLU); Springenberg et al. 2015 (guided).',
   ].join('\n\n'),
   params: Type.Object(
     {
@@ -30,6 +36,8 @@ export default defineStage({
       zoom: Type.Number({ minimum: 0, exclusiveMaximum: 1, default: 0.3, description: 'zoom of a view is within 1 ± this' }),
       shift: Type.Number({ minimum: 0, default: 16, description: 'largest shift of a view, pixels' }),
       noise: Type.Number({ minimum: 0, default: 0.1, description: 'standard deviation of the noise added to a view' }),
+      relu_gradient: Type.Optional(choice(['exact', 'redirected', 'guided'], { description: 'gradient of ReLUs (default exact)' })),
+      redirected_steps: Type.Optional(Type.Integer({ minimum: 1, description: 'steps with a redirected gradient (default 16, as in lucid)' })),
     },
     { additionalProperties: false },
   ),
@@ -51,11 +59,31 @@ export default defineStage({
       size, steps: params.steps, learningRate: params.learning_rate, decay: params.decay, contrast: params.contrast, noise: params.noise,
       view: { rotation: params.rotation, zoom: params.zoom, shift: params.shift },
     };
+    const early = await earlyProgram(context, backbone);
     const fourier = await context.services.tensor.compile(fourierModel(BATCH, { height: size, width: size, decay: params.decay, contrast: params.contrast }), { label: 'image of a dream' });
     try {
-      await synthesize(context, backbone, params.steps, (response, templates, streams, onStep, signal) => ascend({ response, fourier }, templates, streams, options, onStep, signal));
+      await synthesize(context, backbone, params.steps, (response, templates, streams, onStep, signal) => ascend({ response, fourier, ...(early === undefined ? {} : { early }) }, templates, streams, options, onStep, signal));
     } finally {
       await fourier.dispose();
+      await early?.response.dispose();
     }
   },
 });
+
+/** lucid: global_step <= 16 */
+const REDIRECTED_STEPS = 16;
+
+interface EarlyContext {
+  readonly params: { readonly relu_gradient?: 'exact' | 'redirected' | 'guided'; readonly redirected_steps?: number; readonly steps: number; readonly convolutions: Convolutions };
+  readonly inputs: { readonly readout: ArtifactReader };
+  readonly services: { readonly tensor: TensorService };
+}
+
+/** The response with the gradient that `relu_gradient` asks for, and in how many steps it is used. */
+async function earlyProgram({ params, inputs, services }: EarlyContext, backbone: Backbone): Promise<AscentPrograms['early']> {
+  const rule = params.relu_gradient ?? 'exact';
+  if (rule === 'exact') return undefined;
+  const layers = readReadout(inputs.readout).layers.map((layer) => layer.name);
+  const response = await services.tensor.compile(responseModel(backbone, BATCH, layers, { poolTies: 'every', reluGradient: rule, convolutions: params.convolutions }), { label: `dream with ${rule} gradients` });
+  return { response, steps: rule === 'guided' ? params.steps : (params.redirected_steps ?? REDIRECTED_STEPS) };
+}

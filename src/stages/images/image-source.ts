@@ -38,7 +38,7 @@ export function openImages(path: string, dataset: string, preprocessing: Preproc
   const side = Math.min(height, width);
   const top = Math.floor((height - side) / 2);
   const left = Math.floor((width - side) / 2);
-  const { size } = preprocessing;
+  const { size, interpolation = 'bilinear' } = preprocessing;
   const readPixels = (row: number, rgb: Uint8Array): void => {
     if (!Number.isInteger(row) || row < 0 || row >= count) {
       throw new PipelineError('E_DATA', `image ${row} is not in "${path}"`, { facts: { expected: `0 … ${count - 1}`, found: row } });
@@ -57,7 +57,7 @@ export function openImages(path: string, dataset: string, preprocessing: Preproc
     read: (row, target, offset) => {
       readPixels(row, scratch);
       const source = { layout: 'pixels', data: scratch, channels: 3, height: side, width: side } as const;
-      resizeAntialiased(source, size, size, target.subarray(offset, offset + 3 * size * size));
+      resizeAntialiased(source, size, size, target.subarray(offset, offset + 3 * size * size), interpolation);
     },
     close: () => file.close(),
   };

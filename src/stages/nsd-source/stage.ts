@@ -32,6 +32,7 @@ export default defineStage({
         description: 'names of the region-of-interest volumes',
       }),
       annotations: Type.Boolean({ default: false, description: 'take the object annotations of COCO 2017 along (`coco_anns/instances_{train,val}2017.json` under the root), for stimuli.select' }),
+      captions: Type.Boolean({ default: false, description: 'take the captions of COCO 2017 along (`coco_anns/captions_{train,val}2017.json` under the root), for text.features' }),
     },
     { additionalProperties: false },
   ),

@@ -11,6 +11,8 @@ export const STIMULUS_BRICK = 'nsddata_stimuli/stimuli/nsd/nsd_stimuli.hdf5';
 export const BRICK_DATASET = 'imgBrick';
 /** COCO's object annotations; they are no part of NSD's download and stand beside it, where boldreams and others look for them */
 export const COCO_INSTANCES = ['coco_anns/instances_train2017.json', 'coco_anns/instances_val2017.json'] as const;
+/** five sentences (seldom more) about each photograph, written by people */
+export const COCO_CAPTIONS = ['coco_anns/captions_train2017.json', 'coco_anns/captions_val2017.json'] as const;
 /** written by nsd.source beside the tree: what was chosen out of it */
 export const SELECTION = 'selection.json';
 
@@ -37,6 +39,8 @@ export interface NsdChoice {
   readonly roi_sets: readonly string[];
   /** take COCO's object annotations along */
   readonly annotations?: boolean;
+  /** take COCO's captions along */
+  readonly captions?: boolean;
 }
 
 export interface NsdSelection {
@@ -99,12 +103,13 @@ export function selectNsdFiles(choice: NsdChoice, names: readonly string[], has:
     // both hemispheres of a set share a table: each name once
     ...new Set(choice.roi_sets.flatMap((set) => [roiVolume(subject, space, set), colourTable(subject, set)])),
     ...(choice.annotations === true ? COCO_INSTANCES : []),
+    ...(choice.captions === true ? COCO_CAPTIONS : []),
   ];
   for (const name of required) {
     if (!has(name)) {
       throw new PipelineError('E_EXTERNAL_MISSING', `"${name}" is missing in "${where}"`, {
         facts: { expected: name, found: 'no such file' },
-        hint: name.startsWith('coco_anns/') ? 'Put the annotations of COCO 2017 into coco_anns/, or set annotations: false.' : name.includes('/roi/') ? 'Take the set out of the parameter roi_sets, or complete the download.' : 'Complete the download of the data set.',
+        hint: name.startsWith('coco_anns/') ? `Put the annotations of COCO 2017 into coco_anns/, or set ${name.includes('captions') ? 'captions' : 'annotations'}: false.` : name.includes('/roi/') ? 'Take the set out of the parameter roi_sets, or complete the download.' : 'Complete the download of the data set.',
       });
     }
   }

@@ -82,6 +82,16 @@ describe('dream', () => {
     expect(entry?.response).toBeLessThan(readDreams(none.output).entries[0]?.response ?? NaN);
   });
 
+  it('follows the gradient of ReLUs that is asked for: redirected is the exact one while something passes, guided is another in every step', async () => {
+    const exact = await ascend({ images: 2 });
+    const redirected = await ascend({ images: 2, relu_gradient: 'redirected', redirected_steps: 5 });
+    const guided = await ascend({ images: 2, relu_gradient: 'guided' });
+    const distance = (ran: Ran): number => pictures(ran).reduce((most, x, i) => Math.max(most, Math.abs(x - (pictures(exact)[i] as number))), 0);
+    expect(distance(await ascend({ images: 2, relu_gradient: 'exact' }))).toBe(0);
+    expect(distance(redirected)).toBeLessThan(1e-3);
+    expect(distance(guided)).toBeGreaterThan(1e-2);
+  });
+
   it('refuses a window narrower than half a cell of the coarsest map', async () => {
     await expect(ascend({ images: 1, window: 0.1 })).rejects.toMatchObject({ code: 'E_OUT_OF_RANGE', message: 'a window of 0.1 is too narrow for layer "conv"' });
   });

@@ -19,8 +19,9 @@ export interface StageRun {
 /**
  * @param memoFolder shared by runs that should see each other's memo entries
  * @param inputs artifacts by port
+ * @param externals outside files by name
  */
-export async function runStage(definition: StageDefinition, given: object, folder: string, memoFolder: string, services: Partial<Services>, signal = new AbortController().signal, inputs: Readonly<Record<string, ArtifactReader>> = {}): Promise<StageRun> {
+export async function runStage(definition: StageDefinition, given: object, folder: string, memoFolder: string, services: Partial<Services>, signal = new AbortController().signal, inputs: Readonly<Record<string, ArtifactReader>> = {}, externals: ReadonlyMap<string, string> = new Map()): Promise<StageRun> {
   const defaults: Record<string, unknown> = {};
   for (const [name, schema] of Object.entries(definition.params.properties)) if ('default' in schema) defaults[name] = schema['default'];
   const adopted = new Map<string, string>();
@@ -57,7 +58,7 @@ export async function runStage(definition: StageDefinition, given: object, folde
     params: { ...defaults, ...given },
     inputs,
     outputs: Object.fromEntries(Object.keys(definition.outputs).map((name) => [name, writer(join(folder, name))])),
-    externals: new Map(),
+    externals,
     get random(): Random {
       return new Random('test');
     },

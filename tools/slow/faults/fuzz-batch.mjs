@@ -124,7 +124,7 @@ function selector() {
   return pick([word(), `${word()}[${word()}=${word()}]`, `${word()}[`, `${word()}]`, '[=]', 'a[b=1,c=2]', 'a[b=]', '@', 'type:', '+a', 'a+', '*', '**', '(((((', 'a'.repeat(10_000), `${'[a='.repeat(1000)}]`]);
 }
 
-const figures = Object.fromEntries(Object.keys(kinds).map((kind) => [kind, { kind, inputs: 0, plans: 0, refused: 0, slowest: 0, codes: new Set() }]));
+const figures = Object.fromEntries(Object.keys(kinds).map((kind) => [kind, { kind, inputs: 0, accepted: 0, refused: 0, slowest: 0, codes: new Set() }]));
 const path = join(folder, 'input.yaml');
 const end = Date.now() + Number(seconds) * 1000;
 for (let input = 0; Date.now() < end; input += 1) {
@@ -138,7 +138,7 @@ for (let input = 0; Date.now() < end; input += 1) {
     const { plan, diagnostics } = loadPlan(path, { registry, set, env: { HOME: '/home/x' } });
     const errors = diagnostics.filter(({ severity }) => severity === 'error');
     if ((plan === undefined) !== errors.length > 0) violation(input, bytes, set, `a plan ${plan === undefined ? 'missing' : 'given'} with ${errors.length} errors`);
-    row[plan === undefined ? 'refused' : 'plans'] += 1;
+    row[plan === undefined ? 'refused' : 'accepted'] += 1;
     for (const { error } of diagnostics) {
       row.codes.add(error.code);
       const wrong = problemOf(error, bytes);

@@ -4,7 +4,6 @@ import type { Tensor } from '../../../core/tensor.js';
 import type { Value } from '../../ir.js';
 import { reshape, slice, transpose } from '../../layers.js';
 import { DATA_TYPE, DTYPE_OF } from '../schema.js';
-import { without } from './call.js';
 import type { CompoundCall, CompoundRule } from './call.js';
 
 function ints(c: CompoundCall, shape: readonly number[], values: readonly number[]): Value {
@@ -67,10 +66,6 @@ export const arrangementCompounds: Readonly<Record<string, CompoundRule>> = {
     if (lengths !== undefined) return c.again(axis, [c.input(0), c.b.ints(lengths)]);
     return c.has(1) ? c.again(axis) : c.again({ ...axis, num_outputs: c.node.outputs.length });
   },
-
-  /** What newer sets say about float8 targets, which we do not hold. */
-  Cast: (c) => c.again(without(c.node.attributes, 'saturate', 'round_mode')),
-  CastLike: (c) => c.end('Cast', [c.input(0)], { to: DATA_TYPE[c.input(1).dtype] }),
 
   EyeLike: (c) => {
     const x = c.input(0);

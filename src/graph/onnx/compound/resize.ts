@@ -3,7 +3,8 @@
  * lack or do differently (antialiasing, other ranks and axes, tf_crop_and_resize, half_pixel_symmetric) becomes one product with a resampling matrix per axis.
  */
 import type { Value } from '../../ir.js';
-import { matMul, transpose } from '../../layers.js';
+import { matMul } from '../../layers.js';
+import { applyToAxis } from '../../ops/linear.js';
 import { resizeMatrix } from '../../ops/resize-matrix.js';
 import type { ResizeRule } from '../../ops/resize-matrix.js';
 import { without } from './call.js';
@@ -83,7 +84,5 @@ function contract(c: CompoundCall, x: Value, axis: number, extent: number, matri
   const last = x.shape.length - 1;
   if (axis === last - 1) return matMul(c.b, c.b.floats([extent, from], matrix), x);
   const across = c.b.floats([from, extent], Float32Array.from({ length: matrix.length }, (_, i) => matrix[(i % extent) * from + Math.floor(i / extent)] as number));
-  if (axis === last) return matMul(c.b, x, across);
-  const order = x.shape.map((_, at) => (at === axis ? last : at === last ? axis : at));
-  return transpose(c.b, matMul(c.b, transpose(c.b, x, order), across), order);
+  return applyToAxis(c.b, x, axis, across);
 }
