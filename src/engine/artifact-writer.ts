@@ -10,6 +10,7 @@ import { digestOf } from '../core/digest.js';
 import { PipelineError } from '../core/errors.js';
 import type { ArtifactFile, ArtifactWriter } from './artifact.js';
 import { checkFileName } from './artifact-name.js';
+import { sealArtifact } from './artifact-seal.js';
 import { compareUtf8, sortedJson } from './canonical.js';
 import type { KnownExternal } from './stage-externals.js';
 import type { Store } from './store/store.js';
@@ -27,17 +28,21 @@ export class StagingWriter implements ArtifactWriter {
   readonly #externals: ReadonlyMap<string, KnownExternal>;
   /** name → bytes by reference, or undefined for a file that lies (or will lie) in the folder */
   readonly #files = new Map<string, ArtifactFile | undefined>();
+  readonly #type: string | undefined;
   #restricted = false;
+  #sealed = false;
 
-  /** `label` names it in messages, e.g. `output "maps" of stage "dream"`. */
-  constructor(label: string, folder: string, externals: ReadonlyMap<string, KnownExternal>) {
+  /** `label` names it in messages, e.g. `output "maps" of stage "dream"`; `type` is that of the artifact, where the stage type has declared it. */
+  constructor(label: string, folder: string, externals: ReadonlyMap<string, KnownExternal>, type?: string) {
     this.#label = label;
+    this.#type = type;
     this.#folder = folder;
     this.#externals = externals;
   }
 
   path(name: string): string {
     checkFileName(name);
+    this.#requireOpen(name);
     // A stage may ask twice for the path of a file that it writes piece by piece; only a reference under the same name is a mistake.
     if (this.#files.get(name) !== undefined) throw this.#twice(name);
     this.#files.set(name, undefined);
@@ -57,6 +62,7 @@ export class StagingWriter implements ArtifactWriter {
 
   adopt(name: string, file: ArtifactFile): void {
     checkFileName(name);
+    this.#requireOpen(name);
     if (this.#files.has(name)) throw this.#twice(name);
     this.#files.set(name, { ...file, name });
   }
@@ -75,6 +81,17 @@ export class StagingWriter implements ArtifactWriter {
 
   restrict(): void {
     this.#restricted = true;
+  }
+
+  seal(): Digest {
+    if (this.#type === undefined) throw new PipelineError('E_DATA', `${this.#label} cannot be sealed by its stage`, { facts: { expected: 'an output that the stage type declares', found: 'one that the pipeline file or a memo declares' }, hint: 'Let another output name this one by its content.' });
+    this.#sealed = true;
+    const files = [...this.#files].map(([name, known]): ArtifactFile => {
+      if (known !== undefined) return known;
+      const path = join(this.#folder, name);
+      return { name, size: this.#sizeOf(name, path), digest: digestOf(readFileSync(path)) };
+    });
+    return sealArtifact({ type: this.#type, files, restricted: false }).digest;
   }
 
   /** Stores every file and returns the references, sorted by name. E_OUTPUT_MISSING for a path that was asked for and not written. */
@@ -110,6 +127,14 @@ export class StagingWriter implements ArtifactWriter {
     throw new PipelineError('E_OUTPUT_MISSING', `"${name}" of ${this.#label} was not written`, {
       facts: { expected: 'a regular file at the path that the stage asked for', found: stats === undefined ? 'nothing' : stats.isDirectory() ? 'a folder' : 'a link or device' },
       hint: 'Write the file at that path before `run` resolves, or do not ask for its path.',
+    });
+  }
+
+  #requireOpen(name: string): void {
+    if (!this.#sealed) return;
+    throw new PipelineError('E_DATA', `"${name}" is written to ${this.#label} after it was sealed`, {
+      facts: { expected: 'every file before the digest is asked for', found: 'one after it' },
+      hint: 'Write all files of an output, then seal it.',
     });
   }
 

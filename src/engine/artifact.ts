@@ -50,6 +50,8 @@ export interface ArtifactWriter {
   adopt(name: string, file: ArtifactFile): void;
   /** takes a listed outside file without copying it */
   external(name: string, externalName: string): void;
+  /** closes the artifact, all of whose files are written: its digest, for another output that has to name it */
+  seal(): Digest;
   /** flags the artifact: it holds or shows data that may not be redistributed */
   restrict(): void;
 }

@@ -40,7 +40,7 @@ async function run(definition: StageDefinition, job: StageJob, host: StageHost):
   const outside = new Map(job.outside.map(({ content, path }) => [content.digest, path]));
   const locator = new FileLocator((digest) => store.objectPath(digest), outside, join(job.staging, 'inline'));
   const writers = new Map(
-    job.outputPorts.map((port) => [port, new StagingWriter(`output "${port}" of stage "${job.stage}"`, join(job.staging, 'outputs', port), externals)]),
+    job.outputPorts.map((port) => [port, new StagingWriter(`output "${port}" of stage "${job.stage}"`, join(job.staging, 'outputs', port), externals, definition.outputs[port]?.type)]),
   );
   const metrics: Record<string, number> = {};
   const random = lazyRandom(job);

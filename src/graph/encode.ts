@@ -65,7 +65,7 @@ function encodeAttribute(name: string, value: AttributeValue, kind: string | und
   return writer.packedIntegers(ATTRIBUTE.ints, value as readonly number[]).integer(ATTRIBUTE.type, ATTRIBUTE_TYPE.ints);
 }
 
-function encodeTensor(constant: Tensor, name: string): WireWriter {
+export function encodeTensor(constant: Tensor, name: string): WireWriter {
   const { buffer, byteOffset, byteLength } = constant.data;
   const writer = new WireWriter().packedIntegers(TENSOR.dims, constant.shape).integer(TENSOR.dataType, DATA_TYPE[constant.dtype]);
   return writer.string(TENSOR.name, name).bytes(TENSOR.rawData, new Uint8Array(buffer, byteOffset, byteLength));

@@ -1,6 +1,6 @@
 /**
- * Weights of a graph: from stored constants to inputs, into one flat vector and back. The flat form lets an optimiser treat all weights in a
- * few big operations and a training loop pass them around as one array. Order and offsets are those of the list of names.
+ * Weights of a graph: from stored constants to inputs, into one flat vector, and replaced. The flat form lets an optimiser treat all weights
+ * in a few big operations and a training loop pass them around as one array. Order and offsets are those of the list of names.
  */
 import { PipelineError } from '../core/errors.js';
 import type { Shape, Tensor } from '../core/tensor.js';
@@ -55,15 +55,15 @@ export function packParameters(graph: Graph, layout: readonly ParameterSlot[]): 
   return tensor('float32', [flat.length], flat);
 }
 
-/** The graph with the weights of a flat vector (copied) in place of its own. */
-export function withParameters(graph: Graph, layout: readonly ParameterSlot[], flat: Float32Array): Graph {
+/** The graph with other weights in place of its own. Errors: E_GRAPH for a name that is no weight of the graph, or another shape. */
+export function withWeights(graph: Graph, weights: ReadonlyMap<string, Tensor>): Graph {
   const initializers = new Map(graph.initializers);
-  for (const { name, shape, offset, size } of layout) {
-    requireInitializer(graph, name);
-    if (offset + size > flat.length) {
-      throw new PipelineError('E_GRAPH', `the flat weights end before '${name}'`, { facts: { expected: `${offset + size} elements`, found: flat.length }, hint: 'Use the layout that the weights were packed with.' });
+  for (const [name, weight] of weights) {
+    const { shape } = requireInitializer(graph, name);
+    if (shape.join() !== weight.shape.join()) {
+      throw new PipelineError('E_GRAPH', `the weight '${name}' has another shape`, { facts: { expected: `[${shape.join(', ')}]`, found: `[${weight.shape.join(', ')}]` }, hint: 'Use weights of the same model.' });
     }
-    initializers.set(name, tensor('float32', shape, flat.slice(offset, offset + size)));
+    initializers.set(name, weight);
   }
   return { ...graph, initializers };
 }

@@ -28,6 +28,7 @@ export const STAGE_MODULES: Readonly<Record<string, StageModule>> = {
     ...module(() => import('./backbone-onnx/stage.js')),
     externals: async () => (await import('./backbone-onnx/externals.js')).onnxExternals,
   },
+  'backbone.finetune': module(() => import('./backbone-finetune/stage.js')),
   'features.extract': module(() => import('./features-extract/stage.js')),
   'text.backbone': {
     ...module(() => import('./text-backbone/stage.js')),

@@ -1,7 +1,10 @@
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { digestOf } from '../../src/core/digest.js';
 import { sealArtifact } from '../../src/engine/artifact-seal.js';
 import type { ArtifactFile } from '../../src/engine/artifact.js';
+import { StagingWriter } from '../../src/engine/artifact-writer.js';
+import { StoreRig } from '../rigs/store-rig.js';
 
 const file = (name: string, content: string, more: Partial<ArtifactFile> = {}): ArtifactFile => ({ name, digest: digestOf(content), size: content.length, ...more });
 const seal = (type: string, files: ArtifactFile[], restricted = false) => sealArtifact({ type, files, restricted });
@@ -38,5 +41,18 @@ describe('sealArtifact', () => {
   test('a name used twice and an empty name are refused', () => {
     expect(() => seal('T', [file('a', 'x'), file('a', 'x')])).toThrow(/cannot be a file/);
     expect(() => seal('T', [file('', 'x')])).toThrow(/cannot be a file/);
+  });
+});
+
+describe('a sealed output', () => {
+  test('knows the digest that its artifact will have, and takes no further file', async () => {
+    await using rig = new StoreRig();
+    const writer = new StagingWriter('output "model"', join(rig.folder, 'out'), new Map(), 'Backbone');
+    writer.write('model.onnx', 'x'.repeat(10_000));
+    writer.json('backbone.json', { name: 'small' });
+    const digest = writer.seal();
+    expect(() => writer.write('more', 'x')).toThrowError(expect.objectContaining({ code: 'E_DATA' }) as Error);
+    expect(sealArtifact({ type: 'Backbone', ...(await writer.finish(await rig.open())) }).digest).toBe(digest);
+    expect(() => new StagingWriter('a memo value', join(rig.folder, 'memo'), new Map()).seal()).toThrowError(expect.objectContaining({ code: 'E_DATA' }) as Error);
   });
 });

@@ -2,13 +2,14 @@
 import { describe, expect, it } from 'vitest';
 import { PipelineError } from '../../src/core/errors.js';
 import type { ErrorCode } from '../../src/core/errors.js';
+import { tensor } from '../../src/core/tensor.js';
 import { GraphBuilder } from '../../src/graph/builder.js';
 import { cut } from '../../src/graph/cut.js';
 import { differentiate, gradientName } from '../../src/graph/gradient.js';
 import type { Graph } from '../../src/graph/ir.js';
 import * as L from '../../src/graph/layers.js';
 import { layerNames, resolveLayer } from '../../src/graph/names.js';
-import { packParameters, parameterLayout, parametersAsInputs, withParameters } from '../../src/graph/parameters.js';
+import { packParameters, parameterLayout, parametersAsInputs, withWeights } from '../../src/graph/parameters.js';
 import { evaluate, plain } from '../rigs/reference-evaluator.js';
 
 function network(): Graph {
@@ -79,12 +80,14 @@ describe('parameters', () => {
     expect(evaluate(moved, { ...feeds, w1: plain([2, 3], [1, -1, 2, 0.5, 3, -2]) }).get('loss')).toEqual(expected);
   });
 
-  it('survive packing and unpacking', () => {
+  it('survive packing and being put back; another shape is refused', () => {
     const graph = network();
     const layout = parameterLayout(graph, ['w2', 'w1']);
     const flat = packParameters(graph, layout);
     expect(layout.map(({ name, offset, size }) => [name, offset, size])).toEqual([['w2', 0, 9], ['w1', 9, 6]]);
-    expect(withParameters(graph, layout, flat.data).initializers).toEqual(graph.initializers);
+    const again = new Map(layout.map(({ name, shape, offset, size }) => [name, tensor('float32', shape, flat.data.slice(offset, offset + size))]));
+    expect(withWeights(graph, again).initializers).toEqual(graph.initializers);
+    expect(code(() => withWeights(graph, new Map([['w1', tensor('float32', [6])]])))).toBe('E_GRAPH');
   });
 
   it('must be constants', () => {

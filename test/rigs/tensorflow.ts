@@ -3,8 +3,7 @@
  * TFJS_PACKAGE=<folder of @tensorflow/tfjs-node> the same tests run on TensorFlow itself (docs/runtimes.md).
  */
 import { createRequire } from 'node:module';
-import { decodeModel } from '../../src/graph/decode.js';
-import { usesDouble } from '../../src/graph/onnx/uses-double.js';
+import { MODEL_READER } from '../../src/cli/model-reader.js';
 import type { LoadedTensorflow } from '../../src/runtime/tensorflow/package.js';
 import { createTensorflowService } from '../../src/runtime/tensorflow/service.js';
 import type { TensorService } from '../../src/core/tensor-service.js';
@@ -30,5 +29,5 @@ export const loaded = await load();
 export const { tf } = loaded;
 
 export function tensorflowService(): TensorService {
-  return createTensorflowService({ decode: (bytes, label) => decodeModel(bytes, { label }), usesDouble, loaded });
+  return createTensorflowService({ ...MODEL_READER, loaded });
 }

@@ -30,6 +30,12 @@ export class WireWriter {
     new DataView(bytes.buffer).setFloat32(0, value, true);
     return this.#tag(field, FIXED32).#push(bytes);
   }
+  /** A number of fixed width, from its raw bits. */
+  fixed(field: number, wireType: typeof FIXED32 | typeof FIXED64, bits: bigint): this {
+    const bytes = new Uint8Array(8);
+    new DataView(bytes.buffer).setBigUint64(0, bits, true);
+    return this.#tag(field, wireType).#push(bytes.subarray(0, wireType === FIXED32 ? 4 : 8));
+  }
   bytes(field: number, value: Uint8Array): this {
     return this.#tag(field, BYTES).#push(varint(BigInt(value.length))).#push(value);
   }

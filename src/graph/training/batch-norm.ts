@@ -49,15 +49,14 @@ export function batchNormTraining(graph: Graph, chosen: ReadonlySet<string>): { 
     here.set(name, add(b, mul(b, centred, div(b, reshape(b, scale, perChannel), deviation)), reshape(b, bias, perChannel), name));
     const keep = (node.attributes['momentum'] as number | undefined) ?? MOMENTUM;
     const elements = sizeOf(x.shape) / channels;
-    const moved = (old: Value, now: Value, factor: number): Value => add(b, mul(b, old, keep), mul(b, reshape(b, now, [channels]), (1 - keep) * factor));
-    for (const [old, now] of [[mean, moved(mean, mu, 1)], [variance, moved(variance, sigma2, elements / Math.max(1, elements - 1))]] as const) {
+    const mixed = (old: Value, now: Value, factor: number): Value => add(b, mul(b, old, keep), mul(b, reshape(b, now, [channels]), (1 - keep) * factor));
+    for (const [old, now] of [[mean, mixed(mean, mu, 1)], [variance, mixed(variance, sigma2, elements / Math.max(1, elements - 1))]] as const) {
       next.push(now);
       statistics.push({ name: old.name, next: `${old.name}:next` });
     }
   }
-  for (const output of graph.outputs) b.output(output.name, here.get(output.name) as Value);
-  next.forEach((value, i) => b.output(statistics[i]?.next as string, value));
-  return { graph: b.build(), statistics };
+  const moved = next.map((value, i) => b.output(statistics[i]?.next as string, value));
+  return { graph: { ...b.build(), outputs: [...graph.outputs.map((output) => here.get(output.name) as Value), ...moved] }, statistics };
 }
 
 /** The running statistics are constants of this node alone: two nodes that share them would both move them. */

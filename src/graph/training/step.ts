@@ -119,7 +119,7 @@ export function trainingStep(graph: Graph, spec: TrainingSpec): TrainingStep {
     graph: b.build(),
     state,
     scalars: (t, learningRate) => ({
-      ...Object.fromEntries(groups.map((group, g) => [vectors[g]?.rate.name, scalar(learningRate * (group.rate ?? 1))])),
+      ...Object.fromEntries(groups.map((group, g): [string, Tensor<'float32'>] => [(vectors[g] as (typeof vectors)[number]).rate.name, scalar(learningRate * (group.rate ?? 1))])),
       ...Object.fromEntries(Object.entries(correctionsOf(optimiser, t)).map(([name, value]) => [name, scalar(value)])),
     }),
     weights: (at) => {

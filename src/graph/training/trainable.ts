@@ -9,9 +9,9 @@ import { nearest } from '../names.js';
 export interface Weight {
   /** of the initializer */
   readonly name: string;
-  /** other names it goes by: of the nodes that use it and of what they compute */
+  /** other names it goes by: of the nodes that use it, of what they compute, and aliases of that */
   readonly layers: readonly string[];
-  /** a scale, shift or bias: has at most one axis of more than one element, and is not decayed by custom */
+  /** a scale, shift or bias (at most one axis of more than one element): by custom these are not decayed */
   readonly vector: boolean;
 }
 
@@ -23,15 +23,17 @@ const WEIGHT_INPUTS: Readonly<Record<string, readonly number[]>> = {
 /** smaller constants of an Add or Mul are numbers of a formula */
 const FORMULA = new Set(['Add', 'Sub', 'Mul', 'Concat']);
 
-/** Weights of a graph in the order of first use: float32 constants that stand where an operator has its weights. */
-export function weightsOf(graph: Graph): Weight[] {
+/** Weights of a graph in the order of first use: float32 constants that stand where an operator has its weights, and whose names begin with `prefix`. */
+export function weightsOf(graph: Graph, prefix = ''): Weight[] {
   const layers = new Map<string, string[]>();
+  const aliases = new Map<string, string[]>();
+  for (const [alias, value] of graph.aliases ?? []) aliases.set(value, [...(aliases.get(value) ?? []), alias]);
   for (const node of graph.nodes) {
     for (const index of WEIGHT_INPUTS[node.op] ?? []) {
       const name = node.inputs[index] ?? '';
       const constant = graph.initializers.get(name);
-      if (constant?.dtype !== 'float32' || (FORMULA.has(node.op) && constant.data.length <= 1)) continue;
-      layers.set(name, [...(layers.get(name) ?? []), ...node.outputs, ...(node.name === undefined ? [] : [node.name])]);
+      if (constant?.dtype !== 'float32' || !name.startsWith(prefix) || (FORMULA.has(node.op) && constant.data.length <= 1)) continue;
+      layers.set(name, [...(layers.get(name) ?? []), ...node.outputs.flatMap((output) => [output, ...(aliases.get(output) ?? [])]), ...(node.name === undefined ? [] : [node.name])]);
     }
   }
   return [...layers].map(([name, used]) => {
@@ -43,16 +45,18 @@ export function weightsOf(graph: Graph): Weight[] {
 /**
  * The weights that the patterns name. A pattern is a name or the beginning of one up to a `.` or `/`: `layer4` is all of
  * `layer4.…`; `*` stands for any characters. A pattern with `!` before it takes weights away again. In the order of first use.
+ * @param prefix that all names of the model have in the graph, and that patterns leave out
  * Errors: E_GRAPH for a pattern that names nothing, with the nearest names.
  */
-export function trainableWeights(graph: Graph, patterns: readonly string[]): Weight[] {
-  const weights = weightsOf(graph);
+export function trainableWeights(graph: Graph, patterns: readonly string[], prefix = ''): Weight[] {
+  const weights = weightsOf(graph, prefix);
+  const bare = (weight: Weight): string[] => [weight.name, ...weight.layers].map((name) => (name.startsWith(prefix) ? name.slice(prefix.length) : name));
   const chosen = new Set<Weight>();
   for (const pattern of patterns) {
     const taken = pattern.startsWith('!');
     const expression = expressionOf(taken ? pattern.slice(1) : pattern);
-    const matches = weights.filter((weight) => [weight.name, ...weight.layers].some((name) => expression.test(name)));
-    if (matches.length === 0) throw nothingNamed(pattern, weights);
+    const matches = weights.filter((weight) => bare(weight).some((name) => expression.test(name)));
+    if (matches.length === 0) throw nothingNamed(pattern, weights.flatMap(bare));
     for (const weight of matches) {
       if (taken) chosen.delete(weight);
       else chosen.add(weight);
@@ -67,9 +71,9 @@ function expressionOf(pattern: string): RegExp {
   return new RegExp(`^${literal}(?:[./].*)?$`);
 }
 
-function nothingNamed(pattern: string, weights: readonly Weight[]): PipelineError {
-  const candidates = weights.flatMap((weight) => [weight.name, ...weight.layers].flatMap((name) => [name, ...name.split('.').slice(0, -1).map((_, i, parts) => parts.slice(0, i + 1).join('.'))]));
-  const suggestions = nearest(pattern.replace(/^!/, ''), candidates);
+function nothingNamed(pattern: string, names: readonly string[]): PipelineError {
+  const levels = names.flatMap((name) => name.split('.').map((_, i, parts) => parts.slice(0, i + 1).join('.')));
+  const suggestions = nearest(pattern.replace(/^!/, ''), levels);
   return new PipelineError('E_GRAPH', `"${pattern}" names no weight of the model`, {
     facts: { expected: suggestions === '' ? 'a model with weights' : `layers or weights, nearest ${suggestions}`, found: pattern },
     hint: 'Name layers as the model does; `layer4` stands for all below it, `*` for any characters.',

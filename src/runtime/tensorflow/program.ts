@@ -74,9 +74,6 @@ export class TensorflowProgram implements TensorProgram {
   }
 
   #compile(): void {
-    for (const value of this.model.values.values()) {
-      if (value.dtype === 'float64') throw new PipelineError('E_OPERATOR', `'${value.name}' of '${this.label}' holds float64, which TensorFlow.js does not have`, { facts: { expected: 'float32', found: 'float64' }, hint: 'Run this model on the onnxruntime runtime.' });
-    }
     for (const node of this.model.nodes) {
       const kernel = kernelOf(node.op);
       if (kernel === undefined) throw new PipelineError('E_OPERATOR', `'${node.name ?? node.outputs[0] ?? ''}' of '${this.label}' is of an operator that the TensorFlow runtime lacks`, { facts: { found: node.op }, hint: 'Run this model on the onnxruntime runtime.' });

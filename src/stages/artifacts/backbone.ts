@@ -80,6 +80,11 @@ export const layerOutput = (layer: string): string => `layer:${layer}`;
  * Errors: E_GRAPH for a layer that the model does not have (naming the nearest), or whose output is not a map of channels.
  */
 export function layerGraph(backbone: Backbone, batch: number, layers: readonly string[]): Graph {
+  return optimise(storedLayerGraph(backbone, batch, layers, ''), []);
+}
+
+/** As `layerGraph`, not optimised: every weight is as the file has it, its name (and those of nodes) behind `prefix`; with the model's aliases. For what trains them. */
+export function storedLayerGraph(backbone: Backbone, batch: number, layers: readonly string[], prefix: string): Graph {
   const { size, mean, std } = backbone.preprocessing;
   const model = decodeModel(backbone.model, { label: backbone.name, bind: inputExtents(backbone.input, batch, size) });
   const values = new Map(layers.map((layer) => [layer, resolveLayer(model, layer).name]));
@@ -87,7 +92,7 @@ export function layerGraph(backbone: Backbone, batch: number, layers: readonly s
   const builder = new GraphBuilder();
   const image = builder.input(IMAGE, 'float32', [batch, 3, size, size]);
   const normalised = div(builder, sub(builder, image, builder.floats([1, 3, 1, 1], [...mean])), builder.floats([1, 3, 1, 1], [...std]));
-  const outputs = builder.inline(head, { [backbone.input]: normalised });
+  const outputs = builder.inline(head, { [backbone.input]: normalised }, prefix);
   for (const layer of layers) {
     const name = values.get(layer) as string;
     const value = outputs[name];
@@ -101,5 +106,5 @@ export function layerGraph(backbone: Backbone, batch: number, layers: readonly s
     }
     builder.output(layerOutput(layer), map);
   }
-  return optimise(builder.build(), []);
+  return { ...builder.build(), aliases: new Map([...(model.aliases ?? [])].map(([alias, value]) => [alias, prefix + value])) };
 }

@@ -90,8 +90,8 @@ export default defineStage({
 
     const batch = params.method === 'integrated-gradients' ? batchFor(pathPoints(params.nodes), LARGEST_BATCH) : LARGEST_BATCH;
     const layers = readout.layers.map((layer) => layer.name);
-    const program = await services.tensor.compile(responseModel(backbone, batch, layers), { label: 'attribution' });
-    const path = params.method === 'integrated-gradients' ? await services.tensor.compile(pathModel(backbone, batch, layers), { label: 'path of integrated gradients' }) : undefined;
+    const program = await services.tensor.compile(responseModel(backbone, batch, layers, { poolIndices: services.tensor.poolIndices }), { label: 'attribution' });
+    const path = params.method === 'integrated-gradients' ? await services.tensor.compile(pathModel(backbone, batch, layers, services.tensor.poolIndices), { label: 'path of integrated gradients' }) : undefined;
     const images = openImages(stimuli.brick, stimuli.dataset, backbone.preprocessing);
     try {
       const templates = Object.fromEntries(

@@ -84,6 +84,6 @@ async function earlyProgram({ params, inputs, services }: EarlyContext, backbone
   const rule = params.relu_gradient ?? 'exact';
   if (rule === 'exact') return undefined;
   const layers = readReadout(inputs.readout).layers.map((layer) => layer.name);
-  const response = await services.tensor.compile(responseModel(backbone, BATCH, layers, { poolTies: 'every', reluGradient: rule, convolutions: params.convolutions }), { label: `dream with ${rule} gradients` });
+  const response = await services.tensor.compile(responseModel(backbone, BATCH, layers, { poolTies: 'every', poolIndices: services.tensor.poolIndices, reluGradient: rule, convolutions: params.convolutions }), { label: `dream with ${rule} gradients` });
   return { response, steps: rule === 'guided' ? params.steps : (params.redirected_steps ?? REDIRECTED_STEPS) };
 }

@@ -102,7 +102,7 @@ export async function synthesize(context: SynthesisContext, backbone: Backbone, 
   if (single.length > 0) context.warn(`the window does not reach layers whose map is one cell: ${single.join(', ')}`);
   const natural = predictImages(features, Int32Array.from(features.nsdIds.keys()), folds, signal);
   // Views carry noise, so elements of a pooling window hardly tie; where they do, a gradient that is too large still points upward.
-  const program = await services.tensor.compile(responseModel(backbone, BATCH, readout.layers.map((layer) => layer.name), { poolTies: 'every', convolutions: params.convolutions }), { label: 'dream' });
+  const program = await services.tensor.compile(responseModel(backbone, BATCH, readout.layers.map((layer) => layer.name), { poolTies: 'every', poolIndices: services.tensor.poolIndices, convolutions: params.convolutions }), { label: 'dream' });
   const writer = new NpyWriter(outputs.dreams.path('dreams.npy'), 'float32', [targets.length * params.images, 3, size, size]);
   try {
     const entries: DreamEntry[] = [];

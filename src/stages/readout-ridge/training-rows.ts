@@ -4,7 +4,7 @@
  */
 import { PipelineError } from '../../core/errors.js';
 import type { TargetColumns } from '../../solvers/index.js';
-import { imagesOf, type Stimuli } from '../artifacts/stimuli.js';
+import { imagesOf, type Split, type Stimuli } from '../artifacts/stimuli.js';
 import type { Voxels } from '../artifacts/voxels.js';
 
 export type Targets = 'repeat-mean' | 'single-trial';
@@ -18,15 +18,18 @@ export interface TrainingRows {
   readonly unseen: number;
 }
 
-/** Errors: E_LEAK if a row belongs to a test image or to one that all subjects share; E_DATA if there is no row at all. */
-export function trainingRows(stimuli: Stimuli, voxels: Pick<Voxels, 'means' | 'trials'>, targets: Targets): TrainingRows {
-  const wanted = new Set(imagesOf(stimuli, 'train', 'validation'));
+/**
+ * @param parts of the split that rows are taken from
+ * Errors: E_LEAK if a row belongs to a test image or to one that all subjects share; E_DATA if there is no row at all.
+ */
+export function trainingRows(stimuli: Stimuli, voxels: Pick<Voxels, 'means' | 'trials'>, targets: Targets, parts: readonly Split[] = ['train', 'validation']): TrainingRows {
+  const wanted = new Set(imagesOf(stimuli, ...parts));
   const source = targets === 'repeat-mean' ? voxels.means.nsdIds : voxels.trials.nsdIds;
   const positions = Int32Array.from(source.keys()).filter((i) => wanted.has(source[i] as number));
   const nsdIds = Int32Array.from(positions, (i) => source[i] as number);
   if (nsdIds.length === 0) {
     throw new PipelineError('E_DATA', 'no training image has a recorded response', {
-      facts: { expected: 'images of the parts train and validation among the voxels', found: `${wanted.size} training images, ${source.length} rows of responses, none in common` },
+      facts: { expected: `images of ${parts.map((part) => `"${part}"`).join(' or ')} among the voxels`, found: `${wanted.size} training images, ${source.length} rows of responses, none in common` },
       hint: 'Make voxels and stimuli from the same nsd.source.',
     });
   }

@@ -20,7 +20,7 @@ export const PATH = { ends: 'ends', position: 'position', weight: 'weight' } as 
  * @shape inputs `ends`: float32 [2, 3, size, size], x₀ then x, in [0, 1]; `position` (t) and `weight`: float32 [batch, 1, 1, 1]; `template:<layer>`: float32
  * [batch, channel, height, width]; outputs `response`: float32 [batch], `gradient:image`: float32 [1, 3, size, size]
  */
-export function pathModel(backbone: Backbone, batch: number, layers: readonly string[]): Uint8Array {
+export function pathModel(backbone: Backbone, batch: number, layers: readonly string[], poolIndices = true): Uint8Array {
   const { size } = backbone.preprocessing;
   const whole = layerGraph(backbone, batch, layers);
   const { seam, before } = affineStart(whole);
@@ -40,7 +40,7 @@ export function pathModel(backbone: Backbone, batch: number, layers: readonly st
   const response = parts.reduce((sum, part) => add(builder, sum, part));
   builder.output(RESPONSE, reduceSum(builder, response, [1, 2, 3], false));
   builder.output('weighted', reduceSum(builder, mul(builder, response, weight), [0, 1, 2, 3], false));
-  const graph = differentiate(builder.build(), { of: 'weighted', wrt: [PATH.ends] });
+  const graph = differentiate(builder.build(), { of: 'weighted', wrt: [PATH.ends], poolIndices });
   // ∇ by x₀ holds the shares 1 − t and that by x the shares t: together the whole
   const summed = GraphBuilder.from(graph);
   const outputs = [

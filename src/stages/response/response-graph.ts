@@ -18,16 +18,18 @@ export const templateInput = (layer: string): string => `template:${layer}`;
 export interface ResponseOptions {
   /** who gets the gradient where elements of a max-pool window tie: `first` (default) is exact on every image, `every` is faster and as exact on noise */
   readonly poolTies?: NonNullable<GradientSpec['poolTies']>;
-  readonly convolutions?: Convolutions;
+  /** whether the service that runs it gives Indices of max pools (TensorService.poolIndices; default true) */
+  readonly poolIndices?: boolean;
   /** rule for the ReLUs of the backbone, clipped ones too (graph/overrides.ts); absent: the exact gradient */
   readonly reluGradient?: OverrideName;
+  readonly convolutions?: Convolutions;
 }
 
 /**
  * response[b] = Σ_layer Σ_{c,h,w} template[b,c,h,w]·map[b,c,h,w] (the intercept is added by the caller); gradient[b] = ∂response[b]/∂image[b].
  * @shape inputs `image`: float32 [batch, 3, size, size] in [0, 1], `template:<layer>`: float32 [batch, channel, height, width]; outputs `response`: float32 [batch], `gradient:image`: as image
  */
-export function responseModel(backbone: Backbone, batch: number, layers: readonly string[], { poolTies = 'first', convolutions = 'direct', reluGradient }: ResponseOptions = {}): Uint8Array {
+export function responseModel(backbone: Backbone, batch: number, layers: readonly string[], { poolTies = 'first', poolIndices = true, reluGradient, convolutions = 'direct' }: ResponseOptions = {}): Uint8Array {
   const builder = new GraphBuilder();
   const graph = layerGraph(backbone, batch, layers);
   const size = backbone.preprocessing.size;
@@ -43,8 +45,8 @@ export function responseModel(backbone: Backbone, batch: number, layers: readonl
   builder.output(RESPONSE, response as Value);
   // Images do not see each other, so the gradient of the sum over the batch holds each image's own gradient.
   builder.output('total', reduceSum(builder, response as Value, [0], false));
-  const overrides = reluGradient === undefined ? {} : { overrides: overridesOf(graph, reluGradient) };
-  return encodeModel(withConvolutions(differentiate(builder.build(), { of: 'total', wrt: [IMAGE], poolTies, ...overrides }), convolutions));
+  const gradient = differentiate(builder.build(), { of: 'total', wrt: [IMAGE], poolTies, poolIndices, ...(reluGradient === undefined ? {} : { overrides: overridesOf(graph, reluGradient) }) });
+  return encodeModel(withConvolutions(gradient, convolutions));
 }
 
 /** For every kind of ReLU that the backbone has; a backbone without any is refused by the differentiation. */

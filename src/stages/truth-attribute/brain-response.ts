@@ -38,12 +38,12 @@ export function bankFunctional(truth: Pick<Truth, 'weights' | 'moments'>, functi
  * @param brain the ONNX model of the truth
  * @shape input `image`: float32 [8, 3, 128, 128] in [0, 1]; outputs `response`: float32 [8], `gradient:image`: as image
  */
-export function brainResponseModel(brain: Uint8Array, template: Float32Array): Uint8Array {
+export function brainResponseModel(brain: Uint8Array, template: Float32Array, poolIndices = true): Uint8Array {
   const builder = new GraphBuilder();
   const image = builder.input(IMAGE, 'float32', [BRAIN_BATCH, 3, BRAIN_SIZE, BRAIN_SIZE]);
   const bank = builder.inline(decodeModel(brain, { label: 'true brain' }), { [BRAIN_INPUT]: image })[BRAIN_OUTPUT] as Value;
   const response = reduceSum(builder, mul(builder, bank, builder.floats([1, BANK_SIZE], template)), [1], false);
   builder.output(RESPONSE, response);
   builder.output('total', reduceSum(builder, response, [0], false));
-  return encodeModel(differentiate(builder.build(), { of: 'total', wrt: [IMAGE] }));
+  return encodeModel(differentiate(builder.build(), { of: 'total', wrt: [IMAGE], poolIndices }));
 }

@@ -56,7 +56,7 @@ export default defineStage({
     const functional = voxelWeights(regions, truth.index.voxels.length, objective);
     const { template, intercept } = bankFunctional(truth, functional);
 
-    const program = await services.tensor.compile(brainResponseModel(truth.brain(), template), { label: 'attribution of the true brain' });
+    const program = await services.tensor.compile(brainResponseModel(truth.brain(), template, services.tensor.poolIndices), { label: 'attribution of the true brain' });
     const images = openImages(stimuli.brick, stimuli.dataset, { size: BRAIN_SIZE, crop: 'none', mean: [0, 0, 0], std: [1, 1, 1] });
     try {
       const evaluator = programEvaluator(program, {}, BRAIN_BATCH, BRAIN_SIZE, intercept);

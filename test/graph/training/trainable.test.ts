@@ -36,7 +36,8 @@ describe('trainableWeights', () => {
     const x = b.input('x', 'float32', [1, 2, 4, 4]);
     const y = L.conv2d(b, x, b.floats([3, 2, 1, 1], new Float32Array(6), 'onnx::Conv_7'), b.floats([3], new Float32Array(3), 'onnx::Conv_8'), {}, 'features.0');
     b.output('y', L.add(b, L.mul(b, y, 0.5), b.floats([1, 3, 1, 1], new Float32Array(3), 'shift')));
-    const graph = b.build();
+    const graph = { ...b.build(), aliases: new Map([['body.first', 'features.0']]) };
+    expect(trainableWeights(graph, ['body']).map((weight) => weight.name)).toEqual(['onnx::Conv_7', 'onnx::Conv_8']);
     expect(trainableWeights(graph, ['features']).map((weight) => weight.name)).toEqual(['onnx::Conv_7', 'onnx::Conv_8']);
     expect(weightsOf(graph).map(({ name, vector }) => [name, vector])).toEqual([['onnx::Conv_7', false], ['onnx::Conv_8', true], ['shift', true]]);
   });

@@ -1,16 +1,16 @@
 /** The TensorFlow runtime as a tensor service: checks at its edges, memory, determinism, loading of its package. */
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { MODEL_READER } from '../../../src/cli/model-reader.js';
 import { allocate, tensor } from '../../../src/core/tensor.js';
 import type { DType } from '../../../src/core/tensor.js';
 import { GraphBuilder } from '../../../src/graph/builder.js';
-import { decodeModel } from '../../../src/graph/decode.js';
-import { usesDouble } from '../../../src/graph/onnx/uses-double.js';
 import { encodeModel } from '../../../src/graph/encode.js';
 import * as L from '../../../src/graph/layers.js';
+import { createOnnxRuntimeService } from '../../../src/runtime/onnxruntime-service.js';
 import { loadTensorflow } from '../../../src/runtime/tensorflow/package.js';
 import { createTensorflowService } from '../../../src/runtime/tensorflow/service.js';
 import { formulaImage, formulaParameter } from '../../rigs/formula-weights.js';
-import { tensorflowService, tf } from '../../rigs/tensorflow.js';
+import { loaded, tensorflowService, tf } from '../../rigs/tensorflow.js';
 
 const service = tensorflowService();
 afterAll(() => service.dispose());
@@ -117,7 +117,7 @@ describe('at its edges', () => {
     ['a product of int64 beyond 32 bits', async () => (await service.compile(simple('int64', (b, x) => b.op('Mul', [x, x])))).run({ x: tensor('int64', [2], BigInt64Array.of(3n, 70000n)) }), 'gives integers that TensorFlow.js cannot hold'],
     ['a real number that int64 in 32 bits does not hold', async () => (await service.compile(simple('float32', (b, x) => b.op('Cast', [x], { to: 7 })))).run({ x: tensor('float32', [2], Float32Array.of(1, 3e9)) }), 'meets numbers that int64 does not hold here'],
     ['arithmetic of bytes', () => service.compile(simple('uint8', (b, x) => b.op('Add', [x, x]))), 'arithmetic of narrow integers'],
-    ['double precision', () => service.compile(simple('float64', (b, x) => b.op('Abs', [x]))), "holds float64, which TensorFlow.js does not have"],
+    ['double precision', () => service.compile(simple('float64', (b, x) => b.op('Abs', [x]))), 'holds float64, which TensorFlow.js does not have'],
     ['bytes that are no model', () => service.compile(new Uint8Array(3)), ''],
   ])('%s is a typed error', async (_, action, words) => {
     await expect(action()).rejects.toMatchObject({ name: 'PipelineError', message: expect.stringContaining(words) as string });
@@ -136,11 +136,17 @@ describe('at its edges', () => {
     }
   });
 
+  it('a model with double precision goes to the service that is given for it', async () => {
+    const both = createTensorflowService({ ...MODEL_READER, loaded, doubles: createOnnxRuntimeService({ threads: 1 }) });
+    const program = await both.compile(simple('float64', (b, x) => b.op('Sqrt', [x])));
+    expect((await program.run({ x: tensor('float64', [2], Float64Array.of(2, 3)) }))['y']?.data).toEqual(Float64Array.of(Math.SQRT2, Math.sqrt(3)));
+    await both.dispose();
+  });
+
   it('has its backend in its identity', () => {
-    const decode = (bytes: Uint8Array): ReturnType<typeof decodeModel> => decodeModel(bytes);
-    expect(createTensorflowService({ decode, usesDouble }).identity()).toBe('tensorflow-cpu');
-    expect(createTensorflowService({ decode, usesDouble, device: 'cuda' }).identity()).toBe('tensorflow-cuda');
-    expect(createTensorflowService({ decode, usesDouble, loaded: { tf, backend: 'wasm' } }).identity()).toBe('tensorflow-js-wasm');
+    expect(createTensorflowService({ ...MODEL_READER }).identity()).toBe('tensorflow-cpu');
+    expect(createTensorflowService({ ...MODEL_READER, device: 'cuda' }).identity()).toBe('tensorflow-cuda');
+    expect(createTensorflowService({ ...MODEL_READER, loaded: { tf, backend: 'wasm' } }).identity()).toBe('tensorflow-js-wasm');
   });
 });
 

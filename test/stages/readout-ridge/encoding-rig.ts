@@ -2,14 +2,14 @@
  * A small encoding problem as real artifacts on disk (features, voxels, stimuli), and a runner for the stages that fit and score it. The responses
  * are a planted linear map of the features plus noise, so every score has a known best.
  */
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { digestOf } from '../../../src/core/digest.js';
 import { PipelineError } from '../../../src/core/errors.js';
 import { Random } from '../../../src/core/random.js';
 import { tensor } from '../../../src/core/tensor.js';
 import type { TensorService } from '../../../src/core/tensor-service.js';
-import type { ArtifactFile, ArtifactReader, ArtifactWriter, StageContext, StageDefinition } from '../../../src/engine/stage.js';
+import type { ArtifactFile, ArtifactReader, ArtifactWriter, MemoEntry, StageContext, StageDefinition } from '../../../src/engine/stage.js';
 import { writeNpy } from '../../../src/formats/npy.js';
 import { FEATURES_INDEX, type FeaturesFile } from '../../../src/stages/artifacts/features.js';
 import type { StimulusImage } from '../../../src/stages/artifacts/stimuli.js';
@@ -131,7 +131,7 @@ export interface Ran {
   readonly progress: readonly (readonly [number, number])[];
 }
 
-/** Runs a stage on artifact folders; its one output is written to `to`. JSON with NaN is refused, as the engine does. */
+/** Runs a stage on artifact folders; its output is written to `to`, several to folders of their names in it. JSON with NaN is refused, as the engine does. */
 export async function runOn(definition: StageDefinition, params: object, inputs: Readonly<Record<string, string>>, to: string, tensorService: TensorService): Promise<Ran> {
   mkdirSync(to, { recursive: true });
   const metrics: Record<string, number> = {};
@@ -141,16 +141,35 @@ export async function runOn(definition: StageDefinition, params: object, inputs:
     if (typeof value === 'number' && !Number.isFinite(value)) throw new PipelineError('E_DATA', `JSON holds ${value}`);
     return value;
   };
-  const writer = {
-    path: (name: string) => join(to, name),
-    write: (name: string, content: string | Uint8Array) => writeFileSync(join(to, name), content),
-    json: (name: string, value: unknown) => writeFileSync(join(to, name), JSON.stringify(value, refuseNaN)),
-  } as ArtifactWriter;
+  const writerTo = (folder: string): ArtifactWriter => {
+    mkdirSync(folder, { recursive: true });
+    return {
+      path: (name: string) => join(folder, name),
+      write: (name: string, content: string | Uint8Array) => writeFileSync(join(folder, name), content),
+      json: (name: string, value: unknown) => writeFileSync(join(folder, name), JSON.stringify(value, refuseNaN)),
+      adopt: (name: string, file: ArtifactFile) => copyFileSync(sourceOf(file), join(folder, name)),
+      seal: () => digestOf(folder),
+    } as ArtifactWriter;
+  };
+  const sourceOf = ({ digest }: ArtifactFile): string => {
+    const folders = [...Object.values(inputs), ...(existsSync(`${to}.memo`) ? readdirSync(`${to}.memo`).map((name) => join(`${to}.memo`, name)) : [])];
+    return folders.flatMap((folder) => readerOf(folder).files.map((file) => ({ file, path: join(folder, file.name) }))).find(({ file }) => file.digest === digest)?.path as string;
+  };
+  const ports = Object.keys(definition.outputs);
+  /** kept from call to call, as the store keeps it */
+  const memo = async (struct: unknown, produce: (writer: ArtifactWriter) => Promise<void>): Promise<MemoEntry> => {
+    const folder = join(`${to}.memo`, digestOf(JSON.stringify(struct)));
+    const restored = existsSync(folder);
+    if (!restored) await produce(writerTo(folder));
+    const { files, file, path } = readerOf(folder);
+    return { restored, files, file, path };
+  };
   const defaults = Object.fromEntries(Object.entries(definition.params.properties).flatMap(([name, schema]) => ('default' in schema ? [[name, schema['default'] as unknown]] : [])));
   const context = {
     params: { ...defaults, ...params },
     inputs: Object.fromEntries(Object.entries(inputs).map(([port, folder]) => [port, readerOf(folder)])),
-    outputs: Object.fromEntries(Object.keys(definition.outputs).map((name) => [name, writer])),
+    outputs: Object.fromEntries(ports.map((name) => [name, writerTo(ports.length === 1 ? to : join(to, name))])),
+    memo,
     random: new Random('stage'),
     services: { tensor: tensorService },
     resources: definition.resources,

@@ -47,6 +47,7 @@ export async function runStage(definition: StageDefinition, given: object, folde
     },
     external: () => undefined,
     restrict: () => undefined,
+    seal: () => digestOf(root),
   });
   const entry = (root: string, restored: boolean): MemoEntry => {
     const files = filesIn(root);

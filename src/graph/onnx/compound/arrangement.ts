@@ -3,7 +3,7 @@ import { sizeOf } from '../../../core/tensor.js';
 import type { Tensor } from '../../../core/tensor.js';
 import type { Value } from '../../ir.js';
 import { reshape, slice, transpose } from '../../layers.js';
-import { DATA_TYPE, DTYPE_OF } from '../schema.js';
+import { DATA_TYPE, DTYPE_OF, heldAs } from '../schema.js';
 import type { CompoundCall, CompoundRule } from './call.js';
 
 function ints(c: CompoundCall, shape: readonly number[], values: readonly number[]): Value {
@@ -69,7 +69,7 @@ export const arrangementCompounds: Readonly<Record<string, CompoundRule>> = {
 
   EyeLike: (c) => {
     const x = c.input(0);
-    const dtype = DTYPE_OF.get(c.number('dtype', DATA_TYPE[x.dtype])) ?? c.refuse('the element type is not one that we hold', [...DTYPE_OF.values()].join(', '), `data type ${c.number('dtype', 0)}`);
+    const dtype = heldAs(c.number('dtype', DATA_TYPE[x.dtype])) ?? c.refuse('the element type is not one that we hold', [...DTYPE_OF.values()].join(', '), `data type ${c.number('dtype', 0)}`);
     const eye = truths(c, x.shape.slice(-2) as [number, number], (row, column) => column - row === c.number('k', 0));
     return c.end('Cast', [eye], { to: DATA_TYPE[dtype] });
   },

@@ -16,7 +16,13 @@ export const linearKernels = {
     if (columns.length === 2) return (x, y) => tf.reshape(tf.matMul(tf.reshape(x, [-1, inner]) as never, tf.reshape(y, [inner, width]) as never), [...shape]);
     const rank = Math.max(rows.length, columns.length);
     const widened = (own: readonly number[]): number[] => [...new Array<number>(rank - own.length).fill(1), ...own];
-    return (x, y) => tf.reshape(tf.matMul(tf.reshape(x, widened(rows)), tf.reshape(y, widened(columns))), [...shape]);
+    const [wideLeft, wideRight] = [widened(rows), widened(columns)];
+    // leading axes that are repeated on both sides are spread out first: the backend in JavaScript takes the wrong matrices
+    const lead = wideLeft.slice(0, -2).map((extent, i) => Math.max(extent, wideRight[i] as number));
+    const spread = (x: T, own: readonly number[]): T => tf.broadcastTo(tf.reshape(x, [...own]), [...lead, ...own.slice(-2)]);
+    const crossed = [wideLeft, wideRight].every((own) => own.slice(0, -2).some((extent, i) => extent !== lead[i]));
+    if (crossed) return (x, y) => tf.reshape(tf.matMul(spread(x, wideLeft), spread(y, wideRight)), [...shape]);
+    return (x, y) => tf.reshape(tf.matMul(tf.reshape(x, wideLeft), tf.reshape(y, wideRight)), [...shape]);
   }),
 
   /** alpha · A' B' + beta · C */

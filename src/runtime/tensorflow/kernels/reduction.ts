@@ -43,10 +43,10 @@ function alongAxis(compute: (tf: Tf, x: T, axis: number) => T): Kernel {
   };
 }
 
-/** The largest element, 0 where that is infinite: what may be taken from x before powers are summed. */
+/** The largest element, 0 where that is not finite (or of no elements): what may be taken from x before powers are summed. */
 function finiteTop(tf: Tf, x: T, axes: number[]): T {
   const largest = tf.max(x, axes, true);
-  return tf.where(tf.isInf(largest), tf.zerosLike(largest), largest);
+  return tf.where(tf.isFinite(largest), largest, tf.zerosLike(largest));
 }
 
 function extremePosition(compute: (tf: Tf, x: T, axis: number) => T): Kernel {
