@@ -27,7 +27,7 @@ const A = [[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, 
 
 /**
  * What is saved grows with C·O a pixel, what the transforms cost with C + O, and tiles that hang over the border are lost: it pays where C·O/(C + O) times the
- * share of tiles inside is at least this, and not with so few tiles an image that the larger weights are all that is read (docs/decisions/0014).
+ * share of tiles inside is at least this, and not with so few tiles an image that the larger weights are all that is read (docs/decisions/0013).
  */
 const LEAST_GAIN = 120;
 const LEAST_SIDE = 12;

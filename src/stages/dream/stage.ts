@@ -5,6 +5,7 @@
 import { Type } from '@sinclair/typebox';
 import type { TensorService } from '../../core/tensor-service.js';
 import type { ArtifactReader } from '../../engine/stage.js';
+import type { Convolutions } from '../artifacts/convolutions.js';
 import { readBackbone, type Backbone } from '../artifacts/backbone.js';
 import { readReadout } from '../artifacts/readout.js';
 import { choice, defineStage } from '../define.js';
@@ -73,7 +74,7 @@ export default defineStage({
 const REDIRECTED_STEPS = 16;
 
 interface EarlyContext {
-  readonly params: { readonly relu_gradient?: 'exact' | 'redirected' | 'guided'; readonly redirected_steps?: number; readonly steps: number };
+  readonly params: { readonly relu_gradient?: 'exact' | 'redirected' | 'guided'; readonly redirected_steps?: number; readonly steps: number; readonly convolutions: Convolutions };
   readonly inputs: { readonly readout: ArtifactReader };
   readonly services: { readonly tensor: TensorService };
 }
@@ -83,6 +84,6 @@ async function earlyProgram({ params, inputs, services }: EarlyContext, backbone
   const rule = params.relu_gradient ?? 'exact';
   if (rule === 'exact') return undefined;
   const layers = readReadout(inputs.readout).layers.map((layer) => layer.name);
-  const response = await services.tensor.compile(responseModel(backbone, BATCH, layers, { poolTies: 'every', poolIndices: services.tensor.poolIndices, reluGradient: rule }), { label: `dream with ${rule} gradients` });
+  const response = await services.tensor.compile(responseModel(backbone, BATCH, layers, { poolTies: 'every', poolIndices: services.tensor.poolIndices, reluGradient: rule, convolutions: params.convolutions }), { label: `dream with ${rule} gradients` });
   return { response, steps: rule === 'guided' ? params.steps : (params.redirected_steps ?? REDIRECTED_STEPS) };
 }

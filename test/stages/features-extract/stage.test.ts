@@ -41,8 +41,8 @@ function recorder(onRun: () => void): { readonly service: TensorService; readonl
   return { service, fed };
 }
 
-const run = (tensor: TensorService, name: string, signal?: AbortSignal) => {
-  const inputs = { backbone: folderReader(model.inputs.backbone), stimuli: folderReader(model.inputs.stimuli) };
+const run = (tensor: TensorService, name: string, signal?: AbortSignal, from: TinyModel = model) => {
+  const inputs = { backbone: folderReader(from.inputs.backbone), stimuli: folderReader(from.inputs.stimuli) };
   return runStage(features as unknown as StageDefinition, { layers: ['conv'], grid: [2, 2], batch: BATCH }, join(folder, name), join(folder, `${name}-memo`), { tensor }, signal, inputs);
 };
 const threads = (): number => process.getActiveResourcesInfo().filter((name) => name === 'MessagePort').length;
@@ -67,6 +67,16 @@ describe('features.extract', () => {
     const again = await run(service, 'whole');
     expect(again.produced).toEqual([]);
     expect(fed).toEqual([]);
+  });
+
+  it('runs one chunk after the other where there are several', async () => {
+    const many = writeTinyModel(join(folder, 'many'), { images: 530, testImages: 2 });
+    const { service, fed } = recorder(() => undefined);
+    const whole = await run(service, 'chunks', undefined, many);
+    // 256, 256 and 18 images: the last batch of a chunk is not filled from the next one
+    expect(fed.length).toBe(64 + 64 + 5);
+    expect(whole.produced.length).toBeGreaterThan(0);
+    expect(fed[64]?.slice(0, 3)).not.toEqual(fed[0]?.slice(0, 3));
   });
 
   it.each(['aborted', 'failed'] as const)('leaves no thread behind when it is %s in the middle', async (how) => {
