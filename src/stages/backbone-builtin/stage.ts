@@ -21,7 +21,7 @@ const images = ARCHITECTURES.filter((architecture): architecture is ImageArchite
 
 export default defineStage({
   type: 'backbone.builtin',
-  version: 1,
+  version: 2,
   summary: 'Takes a published network with its published weights as the backbone.',
   description: [
     'The weights come from exactly one of `weights` (a checkpoint file), `download` (its URL and sha256) and `untrained: true` (drawn from the seed as the authors draw them before training: the baseline). Checkpoints are read as published: torchvision .pth, OpenAI\'s TorchScript archives, .safetensors of timm, open_clip and Hugging Face; the names of the weights say which library wrote them. Every weight must be there with its shape and none may be left over; a classifier may be missing or have other classes.',
@@ -71,7 +71,8 @@ export default defineStage({
       const checkpoint = openCheckpoint(path, params.mapping === undefined ? {} : { mapping: params.mapping });
       try {
         graph = buildFromCheckpoint(architecture, checkpoint, options);
-        from = checkpoint.format;
+        from = 'from a checkpoint'; // in which format says nothing about the network: what follows is the same
+        context.log(`weights read from ${checkpoint.format}`);
         // the same network trained elsewhere may have seen images prepared in another way
         published = { ...published, ...dialectOf(architecture, checkpoint)?.preprocessing };
       } finally {
