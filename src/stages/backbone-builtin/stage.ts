@@ -90,7 +90,8 @@ export default defineStage({
     writeBackbone(outputs.backbone, file, encodeModel(graph, { batch: 'batch' }));
     const parameters = [...graph.initializers.values()].reduce((sum, { dtype, data }) => sum + (dtype === 'float32' ? data.length : 0), 0);
     const blocks: ReportBlock[] = [
-      { kind: 'metrics', title: file.name, values: { architecture: architecture.id, weights: from, 'parameters (million)': parameters / 1e6, 'input (pixels)': size, source: architecture.source } },
+      { kind: 'metrics', title: file.name, values: { architecture: architecture.id, weights: from, 'parameters (million)': parameters / 1e6, 'input (pixels)': size } },
+      { kind: 'text', text: `Source: ${architecture.source}.` },
       { kind: 'table', title: 'Layers worth extracting', columns: ['layer', 'channels', 'height', 'width'], rows: file.layers.map((layer) => [layer.name, ...layer.shape]) },
     ];
     outputs.backbone.json('report.json', blocks);

@@ -19,7 +19,7 @@ const towers = ARCHITECTURES.filter((architecture): architecture is TextArchitec
 
 export default defineStage({
   type: 'text.backbone',
-  version: 1,
+  version: 2,
   summary: 'Takes the text tower of a CLIP model, with its tokenizer, for text.features.',
   description: [
     'The weights come from exactly one of `weights` (a checkpoint file), `download` (its URL and sha256) and `untrained: true` (drawn from the seed as the authors draw them before training: the baseline). Files of whole models serve: the image tower in them is left aside.',
@@ -69,7 +69,8 @@ export default defineStage({
       const checkpoint = openCheckpoint(path, params.mapping === undefined ? {} : { mapping: params.mapping });
       try {
         graph = buildFromCheckpoint(architecture, checkpoint, { batch: 1 });
-        from = checkpoint.format;
+        from = 'from a checkpoint'; // as in backbone.builtin: its format says nothing about the tower
+        context.log(`weights read from ${checkpoint.format}`);
       } finally {
         checkpoint.close();
       }
@@ -79,8 +80,11 @@ export default defineStage({
     const channels = embedding.shape[1] as number;
     const name = origin.kind === 'untrained' ? `untrained ${architecture.title}` : architecture.title;
     writeTextBackbone(outputs.backbone, { name, architecture: architecture.id, input: MODEL_INPUT, contextLength: architecture.contextLength, embedding: { name: embedding.name, channels } }, encodeModel(graph, { batch: 'batch' }), readFileSync(tokenizerPath));
-    const block: ReportBlock = { kind: 'metrics', title: name, values: { architecture: architecture.id, weights: from, 'tokens at most': architecture.contextLength, vocabulary, 'channels of the embedding': channels, source: architecture.source } };
-    outputs.backbone.json('report.json', [block]);
+    const blocks: ReportBlock[] = [
+      { kind: 'metrics', title: name, values: { architecture: architecture.id, weights: from, 'tokens at most': architecture.contextLength, vocabulary, 'channels of the embedding': channels } },
+      { kind: 'text', text: `Source: ${architecture.source}.` },
+    ];
+    outputs.backbone.json('report.json', blocks);
     context.log(`${architecture.title}: embeddings of ${channels} channels`);
   },
 });
