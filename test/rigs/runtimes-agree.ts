@@ -24,8 +24,8 @@ export const FORWARD = 5e-5;
 export const GRADIENT = 1e-4;
 /** how many times as far as the nudged image moves the reference's */
 export const NEAR_TIES = 3;
-/** of pixel values in [0, 1] */
-const NUDGE = 1e-5;
+/** of pixel values in [0, 1]: about three times what float32 does to the layers */
+const NUDGE = 1e-6;
 const NUDGES = 4;
 const LAST_LAYERS = 4;
 const SIZE = 64;
@@ -60,13 +60,14 @@ export interface Agreement {
   readonly agrees: boolean;
 }
 
-export function question(architecture: Architecture): Question {
-  return architecture.kind === 'image' ? imageQuestion(architecture) : textQuestion(architecture);
+/** @param size side of images, rounded up to one that the architecture can be built for, pixels */
+export function question(architecture: Architecture, size = SIZE): Question {
+  return architecture.kind === 'image' ? imageQuestion(architecture, size) : textQuestion(architecture);
 }
 
-function imageQuestion(architecture: ImageArchitecture): Question {
+function imageQuestion(architecture: ImageArchitecture, wanted: number): Question {
   const { step, least } = architecture.sizes;
-  const size = Math.ceil(Math.max(SIZE, least) / step) * step;
+  const size = Math.ceil(Math.max(wanted, least) / step) * step;
   const graph = architecture.build(formulaWeights, { batch: 1, size });
   const scratch = GraphBuilder.from(graph);
   const reached = architecture.layers.filter(({ name }) => graph.values.has(name));
