@@ -1,7 +1,7 @@
 // Computes every built-in architecture, with the formula's weights and a small input, on ONNX Runtime's CPU provider and on the other runtimes (its WebGPU provider,
 // TensorFlow.js in JavaScript, and TensorFlow with TFJS_PACKAGE=<folder of @tensorflow/tfjs-node>): the last layers, and the gradient of a response of the last one. Prints how far each
 // is from the first (test/rigs/runtimes-agree.ts has the tolerances). A runtime that is not there is said to be; exit 1 if one that is there disagrees or fails.
-// Usage: node tools/slow/runtimes-agree.mjs [--only TEXT] [--on webgpu,tfjs-js,tfjs-node]
+// Usage: node tools/slow/runtimes-agree.mjs [--only ID or part of ids] [--on webgpu,tfjs-js,tfjs-node]
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -41,7 +41,8 @@ const services = {
 const absent = new Map(folder === undefined && on.includes('tfjs-node') ? [['tfjs-node', 'not there: set TFJS_PACKAGE']] : []);
 // the attention pool of the CLIP ResNets exists at their published size only: a small tower has it at 64 pixels
 const small = clipResnet({ name: 'RN-small', blocks: [1, 1, 1, 1], width: 16, embedding: 32, size: 64 });
-const architectures = [...ARCHITECTURES, small].filter(({ id }) => id.includes(values.only));
+const all = [...ARCHITECTURES, small];
+const architectures = all.some(({ id }) => id === values.only) ? all.filter(({ id }) => id === values.only) : all.filter(({ id }) => id.includes(values.only));
 
 const line = (...cells) => console.log(cells.map((cell, i) => String(cell).padEnd([24, 10, 11, 9, 9, 10, 8][i] ?? 0)).join(' ').trimEnd());
 const figure = (x) => (x === undefined ? '' : x.toExponential(1));
