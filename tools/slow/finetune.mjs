@@ -16,7 +16,7 @@ const work = mkdtempSync(join(tmpdir(), 'finetune-'));
 const NETWORKS = {
   'resnet18, evaluation': { architecture: 'resnet18', size: 64, layers: ['layer3.1.relu_1', 'layer4.1.relu_1'], trainable: ['layer4'], batch_norm: 'evaluation' },
   'resnet18, training': { architecture: 'resnet18', size: 64, layers: ['layer4.1.relu_1'], trainable: ['layer4'], batch_norm: 'training' },
-  vit_small: { architecture: 'vit_small_patch16_224', size: 64, layers: ['blocks.10', 'blocks.11'], trainable: ['blocks.11', 'norm'], batch_norm: 'evaluation' },
+  vit_small: { architecture: 'vit_small_patch16_224', size: 64, layers: ['blocks.10', 'blocks.11'], trainable: ['blocks.11'], batch_norm: 'evaluation' },
   'vit_small, all of it': { architecture: 'vit_small_patch16_224', size: 32, layers: ['blocks.11'], trainable: ['*'], batch_norm: 'evaluation' },
   'clip-vit-b-32': { architecture: 'clip-vit-b-32', size: 64, layers: ['visual.transformer.resblocks.11'], trainable: ['visual.transformer.resblocks.11'], batch_norm: 'training' },
   convnext_tiny: { architecture: 'convnext_tiny', size: 64, layers: ['features.7.2'], trainable: ['features.7'], batch_norm: 'evaluation' },
