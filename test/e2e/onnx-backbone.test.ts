@@ -124,6 +124,19 @@ describe('backbone.onnx', () => {
     expect(done.text).toMatch(/E_GRAPH +the batch of the model is fixed[\s\S]*dynamic_axes/);
   });
 
+  it('names every node that cannot be imported at once', () => {
+    // names that no table knows in the place of names of the same length
+    const builder = new GraphBuilder();
+    const image = builder.input('pixels', 'float32', [1, 3, 16, 16]);
+    const first = builder.op('Sigmoid', [image]);
+    builder.output('maps', builder.op('Sigmoid', [builder.op('Tanh', [first])]));
+    const bytes = Buffer.from(encodeModel(builder.build(), { batch: 'N' })).toString('latin1').replaceAll('Sigmoid', 'Sigmund').replaceAll('Tanh', 'Tank');
+    writeFileSync(join(folder, 'unknown.onnx'), Buffer.from(bytes, 'latin1'));
+    const done = run('unknown.onnx');
+    expect(done.code).toBe(1);
+    expect(done.text).toMatch(/E_OPERATOR[\s\S]*found: Sigmund \([^)]*, [^)]*\); Tank \(/);
+  });
+
   it('refuses bytes that are no model, with an error of its own', () => {
     writeFileSync(join(folder, 'text.onnx'), 'this is no model');
     const done = run('text.onnx');

@@ -12,7 +12,7 @@ import { writeSafetensors } from '../../../src/formats/safetensors.js';
 import { encodeModel } from '../../../src/graph/encode.js';
 import { createOnnxRuntimeService } from '../../../src/runtime/onnxruntime-service.js';
 import { layerGraph, layerOutput, readBackbone, type Backbone, type BackboneFile } from '../../../src/stages/artifacts/backbone.js';
-import { checkpointExternals } from '../../../src/stages/backbone-builtin/externals.js';
+import { checkpointExternals } from '../../../src/stages/published-weights/externals.js';
 import builtin from '../../../src/stages/backbone-builtin/stage.js';
 import { formulaImage, formulaParameter } from '../../rigs/formula-weights.js';
 import { runStage, type StageRun } from '../simulate/run-stage.js';
@@ -90,6 +90,13 @@ describe('backbone.builtin', () => {
   it('makes maps of the patches of a transformer', async () => {
     const { layers } = backboneOf(await run({ architecture: 'vit_small_patch16_224', untrained: true }));
     expect(layers.some(({ layout, shape }) => layout === 'tokens' && shape.join() === '384,14,14')).toBe(true);
+  });
+
+  it('gives the same bytes whatever the format of the weights, so that nothing behind it runs again', async () => {
+    const index = join(folder, 'same.safetensors.index.json');
+    writeFileSync(index, JSON.stringify({ metadata: {}, weight_map: Object.fromEntries(parameters.map(({ name }) => [name, 'a.safetensors'])) }));
+    const [one, two] = [await run({ architecture: 'resnet18', weights: join(folder, 'a.safetensors'), size: 32 }), await run({ architecture: 'resnet18', weights: index, size: 32 })];
+    for (const file of ['model.onnx', 'backbone.json', 'report.json']) expect(readFileSync(join(one.folder('backbone'), file)).equals(readFileSync(join(two.folder('backbone'), file)))).toBe(true);
   });
 
   it('refuses a checkpoint of another network by the first weight that does not fit', async () => {
