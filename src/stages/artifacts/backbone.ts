@@ -13,6 +13,7 @@ import type { Graph } from '../../graph/ir.js';
 import { div, sub } from '../../graph/layers.js';
 import { resolveLayer } from '../../graph/names.js';
 import { optimise } from '../../graph/optimise/index.js';
+import type { FittedOn } from './belonging.js';
 import { channelMap } from './channel-map.js';
 
 export interface Preprocessing {
@@ -34,6 +35,8 @@ export interface BackboneFile {
   readonly preprocessing: Preprocessing;
   /** layers worth extracting, in order */
   readonly layers: readonly BackboneLayer[];
+  /** the images that its weights were tuned on here; absent: they came with the weights, and nobody recorded them */
+  readonly tunedOn?: FittedOn;
 }
 
 export interface BackboneLayer {
