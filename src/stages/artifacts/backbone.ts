@@ -13,8 +13,8 @@ import type { Graph } from '../../graph/ir.js';
 import { div, sub } from '../../graph/layers.js';
 import { resolveLayer } from '../../graph/names.js';
 import { optimise } from '../../graph/optimise/index.js';
-import type { FittedOn } from './belonging.js';
 import { channelMap } from './channel-map.js';
+import type { FittedOn } from './fitted-on.js';
 
 export interface Preprocessing {
   /** side of the square input, pixels; images are resized to it (antialiased) after the crop */

@@ -5,6 +5,7 @@
 import { PipelineError } from '../../core/errors.js';
 import type { Backbone } from './backbone.js';
 import type { FeatureLayer, Features } from './features.js';
+import type { FittedOn } from './fitted-on.js';
 import type { ReadoutFile } from './readout.js';
 import type { Stimuli } from './stimuli.js';
 
@@ -30,13 +31,6 @@ export function requireOwnFeatures(readout: Pick<ReadoutFile, 'backbone' | 'laye
 }
 
 const layoutOf = (layers: readonly FeatureLayer[]): string => JSON.stringify(layers.map(({ name, channels, grid, offset, map }) => [name, channels, grid, offset, map]));
-
-/** The images behind a fit, as the readout records them. */
-export interface FittedOn {
-  readonly trainingImages: readonly number[];
-  /** COCO photographs of which the training images are crops */
-  readonly trainingPhotographs: readonly number[];
-}
 
 /**
  * Errors: E_LEAK if the readout was fitted on one of the images, or on another crop of its photograph, or if the channels of the features were chosen, or their
