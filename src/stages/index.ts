@@ -22,7 +22,7 @@ export const STAGE_MODULES: Readonly<Record<string, StageModule>> = {
   'backbone.train': module(() => import('./backbone-train/stage.js')),
   'backbone.builtin': {
     ...module(() => import('./backbone-builtin/stage.js')),
-    externals: async () => (await import('./backbone-builtin/externals.js')).checkpointExternals,
+    externals: async () => (await import('./published-weights/externals.js')).checkpointExternals,
   },
   'backbone.onnx': {
     ...module(() => import('./backbone-onnx/stage.js')),

@@ -2,18 +2,16 @@
 import { Type } from '@sinclair/typebox';
 import { MODEL_INPUT, type ImageArchitecture } from '../../architectures/architecture.js';
 import { ARCHITECTURES, architectureOf } from '../../architectures/index.js';
-import { initialWeights } from '../../architectures/initial-weights.js';
-import { buildFromCheckpoint, dialectOf } from '../../architectures/state-dict.js';
 import { PipelineError } from '../../core/errors.js';
 import type { ReportBlock } from '../../core/report-block.js';
-import { openCheckpoint } from '../../formats/checkpoint/index.js';
 import { GraphBuilder } from '../../graph/builder.js';
 import { encodeModel } from '../../graph/encode.js';
 import type { Graph, Value } from '../../graph/ir.js';
 import { writeBackbone, type BackboneFile } from '../artifacts/backbone.js';
 import { channelMap } from '../artifacts/channel-map.js';
 import { choice, defineStage } from '../define.js';
-import { originOf } from './origin.js';
+import { buildPublished } from '../published-weights/build.js';
+import { WEIGHTS_PARAMS } from '../published-weights/params.js';
 
 const COLOURS = 3;
 const Colours = Type.Array(Type.Number(), { minItems: COLOURS, maxItems: COLOURS });
@@ -31,12 +29,7 @@ export default defineStage({
   params: Type.Object(
     {
       architecture: choice(images.map(({ id }) => id), { description: 'which network' }),
-      weights: Type.String({ default: '', 'x-external': 'file', description: 'checkpoint file' }),
-      download: Type.Optional(
-        Type.Object({ url: Type.String({ minLength: 1, description: 'where the checkpoint is' }), sha256: Type.String({ pattern: '^[0-9a-f]{64}$', description: 'what its bytes must be' }) }, { additionalProperties: false, description: 'a checkpoint that is fetched once and kept' }),
-      ),
-      untrained: Type.Boolean({ default: false, description: 'draw the weights from the seed' }),
-      mapping: Type.Optional(Type.String({ minLength: 1, description: 'which of several sets of weights in the checkpoint' })),
+      ...WEIGHTS_PARAMS,
       size: Type.Optional(Type.Integer({ minimum: 8, maximum: 2048, description: 'side of the input, pixels; default: the published one' })),
       crop: choice(['centre', 'none'], { default: 'centre', description: 'centre: largest centred square before resizing; none: images must be square' }),
       mean: Type.Optional(Type.Unsafe<[number, number, number]>({ ...Colours, description: 'per colour, in units of [0, 1]; default: the published one' })),
@@ -51,37 +44,16 @@ export default defineStage({
   runs: 'worker',
   resources: { cpus: 1, memoryMb: 2500 },
   async run(context) {
-    const { params, outputs, externals, services, random, signal } = context;
+    const { params, outputs } = context;
     const architecture = architectureOf(params.architecture) as ImageArchitecture;
-    let published = architecture.preprocessing;
-    const size = sizeFor(architecture, params.size ?? published.size);
+    const size = sizeFor(architecture, params.size ?? architecture.preprocessing.size);
     if (params.std?.includes(0) === true) throw new PipelineError('E_OUT_OF_RANGE', 'a standard deviation of 0 cannot be divided by', { facts: { expected: 'three numbers that are not 0', found: params.std.join(', ') }, hint: 'Use 1 for a model that takes values in [0, 1].' });
 
-    const origin = originOf(params);
-    const options = { batch: 1, size };
-    let graph: Graph;
-    let from: string;
-    if (origin.kind === 'untrained') {
-      graph = architecture.build(initialWeights(architecture, random.fork('weights')), options);
-      from = 'untrained';
-    } else {
-      const path = origin.kind === 'file'
-        ? (externals.get('weights') as string)
-        : await services.downloads.obtain(origin.request, { signal, progress: (done, total) => context.progress(done, total ?? done, 'bytes fetched') });
-      const checkpoint = openCheckpoint(path, params.mapping === undefined ? {} : { mapping: params.mapping });
-      try {
-        graph = buildFromCheckpoint(architecture, checkpoint, options);
-        from = checkpoint.format;
-        // the same network trained elsewhere may have seen images prepared in another way
-        published = { ...published, ...dialectOf(architecture, checkpoint)?.preprocessing };
-      } finally {
-        checkpoint.close();
-      }
-    }
-
+    const { graph, from, isUntrained, preprocessing } = await buildPublished(architecture, { batch: 1, size }, context);
+    const published = { ...architecture.preprocessing, ...preprocessing };
     const { mean = published.mean, std = published.std } = params;
     const file: BackboneFile = {
-      name: origin.kind === 'untrained' ? `untrained ${architecture.title}` : architecture.title,
+      name: isUntrained ? `untrained ${architecture.title}` : architecture.title,
       input: MODEL_INPUT,
       preprocessing: { size, crop: params.crop, mean, std, interpolation: published.interpolation },
       layers: layersOf(architecture, graph),

@@ -3,17 +3,15 @@ import { readFileSync } from 'node:fs';
 import { Type } from '@sinclair/typebox';
 import { MODEL_INPUT, type TextArchitecture } from '../../architectures/architecture.js';
 import { ARCHITECTURES, architectureOf } from '../../architectures/index.js';
-import { initialWeights } from '../../architectures/initial-weights.js';
-import { buildFromCheckpoint } from '../../architectures/state-dict.js';
 import { PipelineError } from '../../core/errors.js';
 import type { ReportBlock } from '../../core/report-block.js';
-import { openCheckpoint } from '../../formats/checkpoint/index.js';
 import { readTokenizer } from '../../formats/tokenizer.js';
 import { encodeModel } from '../../graph/encode.js';
-import type { Graph } from '../../graph/ir.js';
 import { writeTextBackbone } from '../artifacts/text-backbone.js';
-import { originOf } from '../backbone-builtin/origin.js';
 import { choice, defineStage } from '../define.js';
+import { buildPublished } from '../published-weights/build.js';
+import { originOf } from '../published-weights/origin.js';
+import { WEIGHTS_PARAMS } from '../published-weights/params.js';
 
 const towers = ARCHITECTURES.filter((architecture): architecture is TextArchitecture => architecture.kind === 'text');
 
@@ -30,12 +28,7 @@ export default defineStage({
     {
       architecture: choice(towers.map(({ id }) => id), { description: 'which text tower' }),
       tokenizer: Type.String({ minLength: 1, 'x-external': 'file', description: 'tokenizer.json or bpe_simple_vocab_16e6.txt.gz' }),
-      weights: Type.String({ default: '', 'x-external': 'file', description: 'checkpoint file' }),
-      download: Type.Optional(
-        Type.Object({ url: Type.String({ minLength: 1, description: 'where the checkpoint is' }), sha256: Type.String({ pattern: '^[0-9a-f]{64}$', description: 'what its bytes must be' }) }, { additionalProperties: false, description: 'a checkpoint that is fetched once and kept' }),
-      ),
-      untrained: Type.Boolean({ default: false, description: 'draw the weights from the seed' }),
-      mapping: Type.Optional(Type.String({ minLength: 1, description: 'which of several sets of weights in the checkpoint' })),
+      ...WEIGHTS_PARAMS,
     },
     { additionalProperties: false },
   ),
@@ -46,7 +39,7 @@ export default defineStage({
   runs: 'worker',
   resources: { cpus: 1, memoryMb: 2000 },
   async run(context) {
-    const { params, outputs, externals, services, random, signal } = context;
+    const { params, outputs, externals } = context;
     const architecture = architectureOf(params.architecture) as TextArchitecture;
     const origin = originOf(params);
     const tokenizerPath = externals.get('tokenizer') as string;
@@ -57,27 +50,11 @@ export default defineStage({
         hint: 'Give the tokenizer file that is published with the weights.',
       });
     }
-    let graph: Graph;
-    let from: string;
-    if (origin.kind === 'untrained') {
-      graph = architecture.build(initialWeights(architecture, random.fork('weights')), { batch: 1 });
-      from = 'untrained';
-    } else {
-      const path = origin.kind === 'file'
-        ? (externals.get('weights') as string)
-        : await services.downloads.obtain(origin.request, { signal, progress: (done, total) => context.progress(done, total ?? done, 'bytes fetched') });
-      const checkpoint = openCheckpoint(path, params.mapping === undefined ? {} : { mapping: params.mapping });
-      try {
-        graph = buildFromCheckpoint(architecture, checkpoint, { batch: 1 });
-        from = checkpoint.format;
-      } finally {
-        checkpoint.close();
-      }
-    }
+    const { graph, from, isUntrained } = await buildPublished(architecture, { batch: 1 }, context);
     const [embedding] = graph.outputs;
     if (embedding === undefined) throw new PipelineError('E_GRAPH', `${architecture.title} has no output`, { hint: 'Please report this.' });
     const channels = embedding.shape[1] as number;
-    const name = origin.kind === 'untrained' ? `untrained ${architecture.title}` : architecture.title;
+    const name = isUntrained ? `untrained ${architecture.title}` : architecture.title;
     writeTextBackbone(outputs.backbone, { name, architecture: architecture.id, input: MODEL_INPUT, contextLength: architecture.contextLength, embedding: { name: embedding.name, channels } }, encodeModel(graph, { batch: 'batch' }), readFileSync(tokenizerPath));
     const block: ReportBlock = { kind: 'metrics', title: name, values: { architecture: architecture.id, weights: from, 'tokens at most': architecture.contextLength, vocabulary, 'channels of the embedding': channels, source: architecture.source } };
     outputs.backbone.json('report.json', [block]);

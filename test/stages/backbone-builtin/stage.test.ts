@@ -12,7 +12,7 @@ import { writeSafetensors } from '../../../src/formats/safetensors.js';
 import { encodeModel } from '../../../src/graph/encode.js';
 import { createOnnxRuntimeService } from '../../../src/runtime/onnxruntime-service.js';
 import { layerGraph, layerOutput, readBackbone, type Backbone, type BackboneFile } from '../../../src/stages/artifacts/backbone.js';
-import { checkpointExternals } from '../../../src/stages/backbone-builtin/externals.js';
+import { checkpointExternals } from '../../../src/stages/published-weights/externals.js';
 import builtin from '../../../src/stages/backbone-builtin/stage.js';
 import { formulaImage, formulaParameter } from '../../rigs/formula-weights.js';
 import { runStage, type StageRun } from '../simulate/run-stage.js';
