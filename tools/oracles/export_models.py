@@ -6,9 +6,6 @@ Random weights, seeded; batch-norm statistics, gains, biases and layer scales ar
 downloaded. --tiny: narrow members of the families, for test/fixtures/graph/exported. Every export has a symbolic batch. Writes OUT/<model>-<exporter><opset>.onnx and OUT/<model>.json: image seed, output and the gradient of
 sum(seed * output) by the image, computed in float64 and float32, plain lists of sampled elements (see `sample`).
 """
-import sys
-
-FOLDER = sys.path.pop(0)  # a script called statistics.py lies in this folder and must not stand for the module of that name
 import argparse
 import gc
 import json
@@ -20,7 +17,6 @@ import numpy as np
 import torch
 import torch.nn as nn
 
-sys.path.append(FOLDER)
 import formula_weights
 
 warnings.filterwarnings("ignore")

@@ -35,7 +35,7 @@ const FIGURE = 'training.svg';
 
 export default defineStage({
   type: 'backbone.finetune',
-  version: 1,
+  version: 2,
   summary: 'Trains a readout on measured responses, jointly with chosen weights of the backbone.',
   description: [
     'ŷ[v] = Σ_ℓ Σ_c w_ℓ[c,v]·Σ_p rf[p,v]·z_ℓ[c,p] + b[v] (`factorised`: one receptive field rf a voxel, shared by the layers of one grid size, times channel weights), or Σ_ℓcp w_ℓ[(c,p),v]·z_ℓ[c,p] + b[v] (`linear-on-grid`); z are the layers’ maps averaged over the cells of a grid, standardised per channel. Loss: mean squared error over images and voxels. Trained by SGD, Adam or AdamW with a schedule; weights of the backbone at `backbone_rate` times the rate of the readout.',
@@ -102,7 +102,7 @@ export default defineStage({
         ? randomReadout(params.readout, layers, voxels.voxelCount, random.fork('readout'))
         : startFrom(params.readout, layers, standard, requireStart(readReadout(inputs.start), backbone, voxels, layers));
       const model: Model = { ...bare, standard, readout };
-      const step = finetuneStep(model, { optimiser: optimiserOf(params), clip: clippingOf(params), weightDecay: params.weight_decay, backboneRate: params.backbone_rate, batchNormTraining: params.batch_norm === 'training' });
+      const step = finetuneStep(model, { optimiser: optimiserOf(params), clip: clippingOf(params), weightDecay: params.weight_decay, backboneRate: params.backbone_rate, batchNormTraining: params.batch_norm === 'training', poolIndices: service.poolIndices });
       const program = await service.compile(encodeModel(step.graph), { label: 'fine-tuning step' });
       const result = await train(program, step, {
         count: rows.nsdIds.length, batch, epochs: params.epochs, random: random.fork('order'), checkpointEvery: params.checkpoint_every,
