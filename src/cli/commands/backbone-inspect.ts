@@ -109,7 +109,7 @@ function inspectArchitecture(name: string, { io, options, out }: Invocation): vo
     '',
     textTable(['LAYER', 'SHAPE', 'LAYOUT'], layers.map((layer) => [layer.name, layer.shape.join('×'), layer.layout])),
     '',
-    'Every layer can be differentiated by the image and by the weights. Other values have names too: docs/backbones.md.',
+    architecture.kind === 'image' ? 'Every layer can be differentiated by the image and by the weights. Other values have names too: docs/backbones.md.' : 'Every layer can be differentiated by the weights. Other values have names too: docs/text-backbones.md.',
   ].join('\n')}\n`);
 }
 
