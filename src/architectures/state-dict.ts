@@ -49,7 +49,7 @@ export function buildFromCheckpoint<A extends Architecture>(architecture: A, che
   if (left.length > 0) {
     throw new PipelineError('E_WEIGHTS', `'${checkpoint.label}' holds weights that ${architecture.title} does not have`, {
       facts: { expected: `the weights of '${architecture.id}'`, found: `${left.length} more: ${left.slice(0, LISTED).join(', ')}${left.length > LISTED ? ', …' : ''}` },
-      hint: 'Name the architecture that the checkpoint was made for; `pipeline backbone list` shows them.',
+      hint: 'Name the architecture that the checkpoint was made for; `pipeline backbone inspect FILE` says which it fits.',
     });
   }
   return graph;
@@ -77,13 +77,13 @@ export function parametersOf(architecture: Architecture): readonly Parameter[] {
 function missing(architecture: Architecture, checkpoint: Checkpoint, name: string, names: ReadonlySet<string>): PipelineError {
   return new PipelineError('E_WEIGHTS', `'${checkpoint.label}' lacks the weight '${name}' of ${architecture.title}`, {
     facts: { expected: name, found: `${names.size} weights, nearest ${nearest(name, names)}` },
-    hint: 'Name the architecture that the checkpoint was made for; `pipeline backbone list` shows them.',
+    hint: 'Name the architecture that the checkpoint was made for; `pipeline backbone inspect FILE` says which it fits.',
   });
 }
 
 function misshapen(architecture: Architecture, checkpoint: Checkpoint, name: string, expected: Shape, found: Shape): PipelineError {
   return new PipelineError('E_WEIGHTS', `the weight '${name}' in '${checkpoint.label}' has another shape than in ${architecture.title}`, {
     facts: { expected: `[${expected.join(', ')}]`, found: `[${found.join(', ')}]` },
-    hint: 'Name the architecture that the checkpoint was made for; `pipeline backbone list` shows them.',
+    hint: 'Name the architecture that the checkpoint was made for; `pipeline backbone inspect FILE` says which it fits.',
   });
 }

@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path';
 import { PipelineError } from '../core/errors.js';
-import { DOWNLOADS } from '../engine/store/layout.js';
+import { DOWNLOADS, TUNING } from '../engine/store/layout.js';
 import { runWorkerHost } from '../engine/worker-host.js';
 import { STAGE_MODULES } from '../stages/index.js';
 
@@ -12,7 +12,7 @@ runWorkerHost({
   modules: STAGE_MODULES,
   services: async (names, threads, { store, services: identities }) => {
     const makers: Readonly<Record<string, () => Promise<unknown>>> = {
-      tensor: async () => (await import('../runtime/create-service.js')).createTensorService(identities['tensor'] ?? '', threads, async () => (await import('./model-reader.js')).MODEL_READER),
+      tensor: async () => (await import('../runtime/create-service.js')).createTensorService(identities['tensor'] ?? '', threads, async () => (await import('./model-reader.js')).MODEL_READER, { folder: join(store.directory, TUNING), isWritable: store.mode === 'read-write' }),
       downloads: async () => {
         const kept = join(store.directory, DOWNLOADS);
         const { createDownloadService } = await import('../downloads/service.js');

@@ -114,6 +114,7 @@ async function fetchTo(target: string, url: URL, request: DownloadRequest, setti
     throw error instanceof PipelineError ? error : cannotFetch(placeOf(settings.readOnlyFolder ?? settings.folder, request.sha256, url), url, request, error);
   } finally {
     await part?.close();
+    if (part?.length === 0) await part.remove(); // nothing to go on from
   }
 }
 
@@ -185,7 +186,7 @@ function cancelled(signal: AbortSignal, url: URL): unknown {
 function cannotFetch(place: string, url: URL, { sha256 }: DownloadRequest, error: unknown): PipelineError {
   return new PipelineError('E_DOWNLOAD', `"${url.href}" could not be fetched`, {
     facts: { expected: `a file with sha256 ${sha256}`, found: messageOf(error), place },
-    hint: `Run again when the network is there, or fetch that file elsewhere and put it at '${place}'.`,
+    hint: `${error instanceof SourceFailure && error.next === 'none' ? 'Check the address' : 'Run again when the network is there'}, or fetch that file elsewhere and put it at '${place}'.`,
     cause: error,
   });
 }

@@ -9,6 +9,7 @@ import type { DType } from '../core/tensor.js';
 import { prune } from './cut.js';
 import type { Graph } from './ir.js';
 import { moduleAliases } from './onnx/aliases.js';
+import { moduleCall } from './onnx/module-paths.js';
 import type { ExternalData } from './onnx/external-data.js';
 import { NodeImport } from './onnx/import-nodes.js';
 import { readModel } from './onnx/read-model.js';
@@ -66,7 +67,11 @@ function finishImport(nodes: NodeImport, model: RawModel, label: string): Graph 
 
 export function withAliases(graph: Graph, nodes: NodeImport): Graph {
   const computed = new Set(graph.nodes.flatMap((node) => node.outputs));
-  return { ...graph, aliases: moduleAliases(nodes.origins, (value) => computed.has(value) && graph.values.get(value)?.dtype === 'float32') };
+  return {
+    ...graph,
+    aliases: moduleAliases(nodes.origins, (value) => computed.has(value) && graph.values.get(value)?.dtype === 'float32'),
+    modules: new Map([...nodes.takers].map(([constant, takers]) => [constant, takers.map((node) => moduleCall(node)?.module ?? '').filter((module) => module !== '')])),
+  };
 }
 
 export function bindShape(port: RawPort, bind: Readonly<Record<string, number>>, label: string): number[] {

@@ -31,4 +31,6 @@ export interface Graph {
   readonly values: ReadonlyMap<string, Value>;
   /** further names of values, for people: module paths of the program that an imported model was written by; transformations drop them */
   readonly aliases?: ReadonlyMap<string, string>;
+  /** of an imported graph: its weights, and module paths of the program whose nodes take them; transformations drop them */
+  readonly modules?: ReadonlyMap<string, readonly string[]>;
 }

@@ -1,4 +1,4 @@
-/** Vision and text transformers against the libraries they come from (fixtures of tools/oracles/transformers.py). */
+/** Vision and text transformers against the libraries they come from (fixtures of tools/oracles/transformer_towers.py). */
 import { readFileSync } from 'node:fs';
 import { afterAll, describe, expect, it } from 'vitest';
 import { architectureOf, ARCHITECTURES } from '../../src/architectures/index.js';

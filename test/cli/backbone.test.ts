@@ -9,7 +9,9 @@ import { architectureOf, ARCHITECTURES } from '../../src/architectures/index.js'
 import { parametersOf } from '../../src/architectures/state-dict.js';
 import { main } from '../../src/cli/main.js';
 import { writeSafetensors } from '../../src/formats/safetensors.js';
+import { GraphBuilder } from '../../src/graph/builder.js';
 import { decodeModel } from '../../src/graph/decode.js';
+import { encodeModel } from '../../src/graph/encode.js';
 import { formulaParameter } from '../rigs/formula-weights.js';
 
 const root = mkdtempSync(join(tmpdir(), 'backbone-cli-'));
@@ -58,6 +60,7 @@ describe('pipeline backbone', () => {
   test.each([
     [['import', 'resnet18.safetensors', '--architecture', 'resnet34', '--out', 'x.onnx'], 1, /E_WEIGHTS {2}'.*' lacks the weight '/],
     [['import', 'resnet18.safetensors', '--size', '7', '--out', 'x.onnx'], 2, /"resnet18" cannot be built for 7 pixels/],
+    [['inspect', 'vit_b_16', '--size', '70'], 2, /"vit_b_16" cannot be built for 70 pixels[\s\S]*multiple of 16/],
     [['inspect', 'resnet81'], 1, /nearest .*'resnet18'/],
     [['inspect', './nothing.onnx'], 3, /"\.\/nothing\.onnx" is not a file/],
     [['inspect', 'package.json'], 1, /E_FORMAT|E_WEIGHTS/],
@@ -66,6 +69,18 @@ describe('pipeline backbone', () => {
     const found = await run(...args);
     expect([found.code, found.out]).toEqual([code, '']);
     expect(found.err).toMatch(message);
+  });
+
+  test('inspect of an ONNX file says what keeps backbone.onnx from taking it', async () => {
+    const fixed = new GraphBuilder();
+    fixed.output('out', fixed.op('Relu', [fixed.input('pixels', 'float32', [2, 3, 8, 8])]));
+    const bytes = encodeModel(fixed.build());
+    writeFileSync(join(root, 'fixed.onnx'), bytes);
+    expect((await run('inspect', 'fixed.onnx')).out).toMatch(/batch is fixed to 2: backbone\.onnx needs a symbolic one\. Export with dynamic_axes=\{"pixels"/);
+    writeFileSync(join(root, 'half.onnx'), bytes.subarray(0, bytes.length / 2));
+    const half = await run('inspect', 'half.onnx');
+    expect([half.code, half.out]).toEqual([1, '']);
+    expect(half.err).toMatch(/E_GRAPH[\s\S]*expected: \d+ bytes from byte \d+ of a message on\n.*the rest is missing/);
   });
 
   test('fetch keeps a file under its sha256, and no other content', async () => {

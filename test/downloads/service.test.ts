@@ -170,6 +170,8 @@ describe('what cannot be had', () => {
     const error = await failure(service().obtain({ url: server.url, sha256: SHA256 }));
     expect(error).toMatchObject({ code: 'E_DOWNLOAD', facts: { found, place: place() } });
     expect(error.hint).toContain(`put it at '${place()}'`);
+    expect(error.hint?.startsWith('Check the address')).toBe(times === 1);
+    expect(readdirSync(join(folder, SHA256))).toEqual([]);
     expect(server.ranges).toHaveLength(times);
   });
 

@@ -23,6 +23,18 @@ describe('replaceWeights', () => {
     for (const [key, { data }] of original.initializers) expect(changed.initializers.get(key)?.data, key).toEqual(key === name ? other.data : data);
   });
 
+  it('keeps a weight of a half-precision file in float32 with a Cast before it, once however often it is replaced', () => {
+    const half = fixtureBytes('exported/convnext_half-dynamo20.onnx');
+    const before = decodeModel(half, { bind: { batch: 2 } });
+    const [key, old] = [...before.initializers].find(([, { shape }]) => shape.length === 4) as [string, ReturnType<typeof tensor>];
+    const fine = tensor('float32', old.shape, Float32Array.from(old.data as Float32Array, (x) => x * (1 + 2 ** -20)));
+    const written = replaceWeights(half, new Map([[key, fine]]));
+    const after = decodeModel(written, { bind: { batch: 2 } });
+    expect(after.initializers.get(key)?.data).toEqual(fine.data);
+    expect(after.nodes).toEqual(before.nodes);
+    expect(replaceWeights(written, new Map([[key, fine]]))).toHaveLength(written.length);
+  });
+
   it('refuses a weight that the file does not have', () => {
     expect(() => replaceWeights(bytes, new Map([['nowhere', weight]]))).toThrowError(expect.objectContaining({ code: 'E_GRAPH', message: "the weight 'nowhere' is not in the model file by that name" }) as Error);
   });

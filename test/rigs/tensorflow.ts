@@ -9,8 +9,8 @@ import { createTensorflowService } from '../../src/runtime/tensorflow/service.js
 import type { TensorService } from '../../src/core/tensor-service.js';
 import type { Tf } from '../../src/runtime/tensorflow/tf.js';
 
-async function load(): Promise<LoadedTensorflow> {
-  const folder = process.env['TFJS_PACKAGE'];
+/** @param folder of @tensorflow/tfjs-node; without it the backend in JavaScript */
+export async function loadTensorflow(folder?: string): Promise<LoadedTensorflow> {
   if (folder !== undefined) {
     process.env['TF_NUM_INTRAOP_THREADS'] ??= '1';
     process.env['TF_NUM_INTEROP_THREADS'] ??= '1';
@@ -25,9 +25,9 @@ async function load(): Promise<LoadedTensorflow> {
   return { tf, backend: 'cpu' };
 }
 
-export const loaded = await load();
+export const loaded = await loadTensorflow(process.env['TFJS_PACKAGE']);
 export const { tf } = loaded;
 
-export function tensorflowService(): TensorService {
-  return createTensorflowService({ ...MODEL_READER, loaded });
+export function tensorflowService(which = loaded): TensorService {
+  return createTensorflowService({ ...MODEL_READER, loaded: which });
 }

@@ -11,11 +11,6 @@ error ||float32 - float64|| / ||float64|| of PyTorch itself. The gradient is tha
 import hashlib
 import json
 import pathlib
-import sys
-
-# a neighbour of this script is called as a module of Python's own library
-HERE = str(pathlib.Path(__file__).resolve().parent)
-sys.path = [path for path in sys.path if path not in ("", HERE)]
 
 import numpy as np
 import open_clip.modified_resnet
@@ -25,8 +20,7 @@ import torchvision
 import transformers
 from torchvision.models.feature_extraction import create_feature_extractor
 
-sys.path.append(HERE)
-import formula_weights  # noqa: E402
+import formula_weights
 
 torch.set_num_threads(1)
 OUT = pathlib.Path(__file__).resolve().parents[2] / "test" / "oracles" / "architectures"

@@ -11,9 +11,6 @@ import collections
 import json
 import pathlib
 import pickle
-import sys
-
-sys.path.pop(0)  # the folder of this file has a statistics.py, which torch would import for the standard library's
 
 import numpy as np
 import torch

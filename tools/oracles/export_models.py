@@ -7,9 +7,6 @@ downloaded. --tiny: narrow members of the families, for test/fixtures/graph/expo
 sum(seed * output) by the image, computed in float64 and float32, plain lists of sampled elements (see `sample`). `near_ties` is how far that gradient
 moves in float64 when the image does by the rounding of a float32 network, 1e-6: ReLUs and maxima that are decided in the last bit.
 """
-import sys
-
-FOLDER = sys.path.pop(0)  # a script called statistics.py lies in this folder and must not stand for the module of that name
 import argparse
 import gc
 import json
@@ -21,7 +18,6 @@ import numpy as np
 import torch
 import torch.nn as nn
 
-sys.path.append(FOLDER)
 import formula_weights
 
 warnings.filterwarnings("ignore")

@@ -8,9 +8,7 @@ weights and running statistics are in the end. Tensors are {"shape", "base64"} o
 import base64
 import json
 import pathlib
-import sys
 
-sys.path.pop(0)  # this folder has a statistics.py, which torch would take for Python's own
 import numpy as np
 import torch
 import torch.nn as nn

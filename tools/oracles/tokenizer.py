@@ -10,7 +10,6 @@ import os
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path = [folder for folder in sys.path if os.path.abspath(folder or ".") != HERE]
 
 SENTENCES = """
 a drawing of a face . two faces on a textured background . there are three houses in the picture . a person seen from behind stands beside a house

@@ -6,7 +6,7 @@ import { PipelineError } from '../../core/errors.js';
 import { encodeModel } from '../../graph/encode.js';
 import { EXIT } from '../exit-codes.js';
 import type { Invocation } from '../invocation.js';
-import { architectureFor, openWeights } from '../open-weights.js';
+import { architectureFor, checkSize, openWeights } from '../open-weights.js';
 import { countOption, textOption } from '../option-values.js';
 import { formatBytes } from '../render/duration.js';
 
@@ -18,26 +18,21 @@ export function handle(invocation: Invocation): Promise<number> {
     const file = resolve(io.cwd, textOption(options, 'out') ?? `${architecture.id}.onnx`);
     if (existsSync(file)) throw exists(file);
     const size = countOption(options, 'size') ?? (architecture.kind === 'image' ? architecture.preprocessing.size : undefined);
-    if (architecture.kind === 'image') checkSize(architecture.id, architecture.sizes, size as number);
+    if (architecture.kind === 'image') checkSize(architecture, size as number);
     const graph = architecture.kind === 'image' ? buildFromCheckpoint(architecture, checkpoint, { batch: 1, size: size as number }) : buildFromCheckpoint(architecture, checkpoint, { batch: 1 });
     const bytes = encodeModel(graph, { batch: 'batch' });
     writeNew(file, bytes);
-    const preprocessing = architecture.kind === 'image' ? { size, mean: architecture.preprocessing.mean, std: architecture.preprocessing.std } : undefined;
+    const preprocessing = architecture.kind === 'image' ? { size, mean: architecture.preprocessing.mean, std: architecture.preprocessing.std, interpolation: architecture.preprocessing.interpolation } : undefined;
     if (options.json) {
       io.stdout.write(`${JSON.stringify({ schema: 'pipeline.backbone.import.v1', file, bytes: bytes.length, architecture: architecture.id, format: checkpoint.format, preprocessing: preprocessing ?? null })}\n`);
     } else {
       io.stdout.write(`${file}  ${architecture.title}, ${formatBytes(bytes.length)}, from ${checkpoint.format}\n`);
-      if (preprocessing !== undefined) io.stdout.write(`\nIn a pipeline:\n  backbone:\n    type: backbone.onnx\n    params: { file: ${file}, size: ${size}, mean: [${preprocessing.mean.join(', ')}], std: [${preprocessing.std.join(', ')}] }\n`);
+      if (preprocessing !== undefined) io.stdout.write(`\nIn a pipeline:\n  backbone:\n    type: backbone.onnx\n    params: { file: ${file}, size: ${size}, mean: [${preprocessing.mean.join(', ')}], std: [${preprocessing.std.join(', ')}], interpolation: ${preprocessing.interpolation} }\n`);
     }
     return Promise.resolve(EXIT.ok);
   } finally {
     checkpoint.close();
   }
-}
-
-function checkSize(id: string, { step, least }: { readonly step: number; readonly least: number }, size: number): void {
-  if (size >= least && size % step === 0) return;
-  throw new PipelineError('E_USAGE', `"${id}" cannot be built for ${size} pixels`, { facts: { expected: `a multiple of ${step}, ${least} or more`, found: size }, hint: 'Choose another --size.' });
 }
 
 /** A temporary beside it, then a link that never replaces anything. */

@@ -11,7 +11,7 @@ import { inspectModel, type InspectedLayer, type Inspection } from '../../graph/
 import { openModelFile } from '../../graph/onnx/model-file.js';
 import { EXIT } from '../exit-codes.js';
 import type { Invocation } from '../invocation.js';
-import { openWeights } from '../open-weights.js';
+import { checkSize, openWeights } from '../open-weights.js';
 import { countOption, textOption } from '../option-values.js';
 import { formatBytes } from '../render/duration.js';
 import { textTable } from '../render/text-table.js';
@@ -76,10 +76,12 @@ function layerTable(layers: readonly InspectedLayer[]): string {
 
 function verdict(found: Inspection, shown: number, all: boolean): string[] {
   const lines = all ? [] : [`${shown} of ${found.layers.length} layers, those worth extracting; all: --layers all`];
+  const [image] = found.inputs;
+  if (typeof image?.dims[0] === 'number') lines.push(`The batch is fixed to ${image.dims[0]}: backbone.onnx needs a symbolic one. Export with dynamic_axes={"${printable(image.name)}": {0: "batch"}}, or with dynamic_shapes.`);
   if (found.problems.length === 0) return [...lines, 'Every operator is supported.'];
   return [
     ...lines,
-    'Not supported; the layers above can be used without what lies behind:',
+    'Not supported: backbone.onnx takes the model once it is exported without these nodes, or cut behind one of the layers above.',
     ...found.problems.map(({ op, message, nodes }) => `  ${printable(op)}: ${printable(message)} (${nodes.length === 1 ? '1 node' : `${nodes.length} nodes`}: ${nodes.slice(0, 3).map(printable).join(', ')}${nodes.length > 3 ? ', …' : ''})`),
   ];
 }
@@ -88,6 +90,7 @@ function inspectArchitecture(name: string, { io, options, out }: Invocation): vo
   const architecture = architectureOf(name);
   const parameters = parametersOf(architecture);
   const size = architecture.kind === 'image' ? (countOption(options, 'size') ?? architecture.preprocessing.size) : undefined;
+  if (architecture.kind === 'image') checkSize(architecture, size as number);
   const layers = layersOf(architecture, size);
   const count = parameters.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
   if (options.json) {
@@ -105,6 +108,8 @@ function inspectArchitecture(name: string, { io, options, out }: Invocation): vo
       : [`input    ${architecture.contextLength} tokens of ${architecture.vocabulary}`]),
     '',
     textTable(['LAYER', 'SHAPE', 'LAYOUT'], layers.map((layer) => [layer.name, layer.shape.join('×'), layer.layout])),
+    '',
+    'Every layer can be differentiated by the image and by the weights. Other values have names too: docs/backbones.md.',
   ].join('\n')}\n`);
 }
 

@@ -2,7 +2,7 @@
  * Where things lie in the folder of a store, and which format it has.
  *
  *   VERSION  objects/ab/<62 hex>  records/ab/<62 hex>.json  memos/ab/<62 hex>.json  evicted/ab/<62 hex>.json
- *   runs/  leases/  claims/  staging/  checkpoints/  quarantine/  evidence/  unchanged/  downloads/
+ *   runs/  leases/  claims/  staging/  checkpoints/  quarantine/  evidence/  unchanged/  downloads/  tuning/
  *
  * Names are lower-case hexadecimal, so file systems that ignore case hold them apart. Nothing in the folder is an index that has to be right.
  */
@@ -16,6 +16,8 @@ import { isMissing, readWhole, type FsPort } from './fs-port.js';
 export const STORE_FORMAT = 1;
 /** Files that stages had fetched, by sha256. The store counts them and never removes one: a network may be gone when it is needed again. */
 export const DOWNLOADS = 'downloads';
+/** What was measured of this machine: it makes runs faster and is in no key; any of it may be deleted. */
+export const TUNING = 'tuning';
 const SHARD_LENGTH = 2;
 /** https://bford.info/cachedir/: backup tools leave a folder out that holds this file. */
 const CACHEDIR_TAG = 'Signature: 8a477f597d28d172789f06886806bc55\n# The cache of `pipeline`: everything here can be computed again.\n';

@@ -23,6 +23,8 @@ const LONGEST_NUMBER = 4300; // as CPython limits decimal integers
 const LONGEST_NAME = 1000;
 const PROTOCOL = 5;
 const LISTED = 50;
+/** in the first line of the message */
+const NAMED = 2;
 
 const code = (character: string): number => character.charCodeAt(0);
 
@@ -43,7 +45,7 @@ export function readPickle(cursor: ByteCursor, options: PickleOptions): PickleVa
 function unsafe(path: string, refused: ReadonlySet<string>): PipelineError {
   const names = [...refused];
   const shown = names.slice(0, LISTED).join(', ') + (names.length > LISTED ? ` and ${names.length - LISTED} more` : '');
-  return new PipelineError('E_UNSAFE_PICKLE', `"${path}" refers to what a file of weights has no need of: ${shown}`, {
+  return new PipelineError('E_UNSAFE_PICKLE', `"${path}" refers to what a file of weights has no need of: ${names.slice(0, NAMED).join(', ')}${names.length > NAMED ? ` and ${names.length - NAMED} more` : ''}`, {
     facts: { expected: 'tensors and plain settings', found: shown, path },
     hint: 'Nothing of it was executed. Save the weights alone where the file comes from: torch.save(model.state_dict(), …), or as .safetensors.',
   });

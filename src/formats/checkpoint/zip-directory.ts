@@ -129,7 +129,7 @@ function findEnd(fd: number, path: string, size: number): End {
     if (tail.readUInt32LE(at) === END_SIGNATURE && at + END_BYTES + tail.readUInt16LE(at + 20) === tail.length) fitting.push(at);
   }
   // A comment that holds a second end of another directory.
-  if (fitting.length !== 1) throw formatError(path, fitting.length === 0 ? 'is no whole zip archive' : 'could be two zip archives', { expected: 'one end of a directory', found: fitting.length });
+  if (fitting.length !== 1) throw formatError(path, fitting.length === 0 ? 'is no whole zip archive' : 'could be two zip archives', { expected: 'the directory of an archive at the end of the file, once', found: fitting.length === 0 ? `none in ${size} bytes: the end of the file is missing` : `${fitting.length} of them` });
   const at = fitting[0] as number;
   const position = size - tail.length + at;
   const short = { count: tail.readUInt16LE(at + 10), length: tail.readUInt32LE(at + 12), start: tail.readUInt32LE(at + 16) };

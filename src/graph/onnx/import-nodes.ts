@@ -4,7 +4,7 @@
  * With a listener, a node that cannot be imported is reported, and so is every node that needs its result; without one, the first error ends the import.
  */
 import { PipelineError } from '../../core/errors.js';
-import { tensor } from '../../core/tensor.js';
+import { sizeOf, tensor } from '../../core/tensor.js';
 import type { DType, Tensor } from '../../core/tensor.js';
 import { GraphBuilder } from '../builder.js';
 import type { Value } from '../ir.js';
@@ -20,6 +20,8 @@ import { emitUpgraded, labelOf } from './upgrade.js';
 
 /** Branches of Ifs inside branches: real models have two or three. */
 const DEEPEST_BRANCH = 64;
+/** Operators that make no new numbers: a weight stays one behind them. What others compute from constants is a mask, a position, a size. */
+const MOVING: ReadonlySet<string> = new Set(['Identity', 'Cast', 'Transpose', 'Reshape', 'Flatten', 'Squeeze', 'Unsqueeze', 'Expand', 'Tile', 'Split', 'Slice', 'Gather', 'Concat', 'Pad']);
 
 export interface ImportListener {
   /** this node cannot be imported */
@@ -43,11 +45,16 @@ interface Scope {
 export class NodeImport {
   readonly builder = new GraphBuilder();
   readonly origins: Origin[] = [];
+  /** constants and the nodes of the file that take them; what follows from shapes and numbers alone (masks, positions) is left out */
+  readonly takers = new Map<string, RawNode[]>();
   readonly #values = new Map<string, Value>();
   readonly #constants = new Map<string, StoredTensor>();
   readonly #missing = new Set<string>();
   /** every name that something has been given */
   readonly #taken = new Set<string>();
+  /** initializers of the file that hold several real numbers, and what holds their elements in other places */
+  readonly #weights = new Set<string>();
+  readonly #derived = new Set<string>();
   #count = 0;
 
   constructor(private readonly model: RawModel, private readonly label: string, private readonly external: ExternalData | undefined, private readonly listener: ImportListener | undefined) {}
@@ -79,7 +86,10 @@ export class NodeImport {
     const expanded = expandCalls(graph.nodes, this.model.functions);
     const names = this.#named([...graph.initializers.keys(), ...expanded.flatMap((node) => node.outputs)], scope);
     const inside = (name: string): string => names.get(name) ?? name;
-    for (const [name, constant] of graph.initializers) this.#constants.set(inside(name), constant);
+    for (const [name, constant] of graph.initializers) {
+      this.#constants.set(inside(name), constant);
+      if (constant.dtype === 'float32' && sizeOf(constant.shape) > 1) this.#weights.add(inside(name));
+    }
     const nodes = names.size === 0 ? expanded : expanded.map((node) => ({ ...node, inputs: node.inputs.map(inside), outputs: node.outputs.map(inside) }));
     this.builder.reserve([...graph.initializers.keys()].map(inside));
     for (const node of nodes) this.builder.reserve(node.outputs);
@@ -125,11 +135,17 @@ export class NodeImport {
     if (node.op === 'If' && node.domain === '') return this.#branch(node, depth, names);
     const folded = node.domain === '' ? this.#folded(node) : undefined;
     if (folded !== undefined) {
-      folded.forEach((constant, i) => this.#constants.set(node.outputs[i] ?? '', storedOf(node.outputs[i] ?? '', constant)));
+      const kind = MOVING.has(node.op) && node.inputs.some((name) => this.#weights.has(name)) ? this.#weights : this.#derived;
+      folded.forEach((constant, i) => {
+        const name = node.outputs[i] ?? '';
+        this.#constants.set(name, storedOf(name, constant));
+        if (node.op !== 'Constant') kind.add(name);
+      });
       return;
     }
     if (node.domain === '' && this.#passesThrough(node)) return this.#alias(node.inputs[0] as string, node.outputs[0] ?? '', node);
     const inputs = node.inputs.map((name) => (name === '' ? undefined : this.valueOf(name)));
+    for (const name of node.inputs) if (this.#constants.has(name) && !this.#derived.has(name)) this.takers.set(name, [...(this.takers.get(name) ?? []), node]);
     const emitted = emitUpgraded(this.builder, node, inputs);
     emitted.forEach((value, i) => this.#values.set(node.outputs[i] as string, value));
     if (emitted[0] !== undefined) this.origins.push({ value: emitted[0].name, node });
@@ -156,6 +172,8 @@ export class NodeImport {
       return [int64([part.length], part)];
     }
     if (node.op === 'Size' && this.#values.has(first)) return [int64([], [(this.#values.get(first) as Value).shape.reduce((product, extent) => product * extent, 1)])];
+    // A weight that is repeated for every image of a batch (a class token) would be one of this batch only.
+    if (node.op === 'Expand' && this.#weights.has(first)) return undefined;
     const inputs = node.inputs.map((name) => this.#constants.get(name));
     // weights are not read to find that they derive no shape
     if (node.inputs.some((name, i) => name !== '' && !isFoldable(inputs[i]))) return undefined;

@@ -126,7 +126,7 @@ export function* wireFields(message: Uint8Array): Generator<WireField> {
     throw truncated('a number of at most 10 bytes', offset);
   };
   const need = (length: number): void => {
-    if (offset + length > message.length) throw truncated(`${length} more bytes`, offset);
+    if (offset + length > message.length) throw truncated(`${length} bytes from byte ${offset} of a message on`, offset, `${message.length - offset}: the rest is missing, or the file is something else`);
   };
   while (offset < message.length) {
     const tag = Number(readVarint());
@@ -207,6 +207,6 @@ export function floatsOf(field: WireField): number[] {
   return Array.from({ length: field.bytes.length / 4 }, (_, i) => view.getFloat32(4 * i, true));
 }
 
-function truncated(expected: string, offset: number): PipelineError {
-  return new PipelineError('E_GRAPH', 'the bytes are not a whole ONNX model', { facts: { expected, found: `byte ${offset} of a message` }, hint: 'Check that the file is an .onnx model and was copied completely.' });
+function truncated(expected: string, offset: number, found = `byte ${offset} of a message`): PipelineError {
+  return new PipelineError('E_GRAPH', 'the bytes are not a whole ONNX model', { facts: { expected, found }, hint: 'Check that the file is an .onnx model and was copied completely.' });
 }

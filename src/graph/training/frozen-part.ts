@@ -24,9 +24,11 @@ export function movedBy(graph: Graph, names: readonly string[]): ReadonlySet<str
 /** @param weights names of the initializers that are trained; none: everything is frozen, and the seams are the outputs */
 export function partAt(graph: Graph, weights: readonly string[]): Parts {
   const moved = movedBy(graph, weights);
-  const trained = graph.nodes.filter((node) => node.outputs.some((name) => moved.has(name)));
+  // what follows from constants alone (a frozen weight that is transposed) is no value of an image: the trained part has it to itself
+  const ofImages = movedBy(graph, graph.inputs.map((input) => input.name));
+  const trained = graph.nodes.filter((node) => node.outputs.some((name) => moved.has(name) || !ofImages.has(name)));
   const wanted = new Set([...trained.flatMap((node) => node.inputs), ...graph.outputs.map((output) => output.name)]);
-  const still = [...graph.inputs.map((input) => input.name), ...graph.nodes.flatMap((node) => node.outputs)].filter((name) => wanted.has(name) && !moved.has(name));
+  const still = [...graph.inputs.map((input) => input.name), ...graph.nodes.flatMap((node) => node.outputs)].filter((name) => wanted.has(name) && ofImages.has(name) && !moved.has(name));
   const seams = still.map((name) => graph.values.get(name) as Value);
   const inputs = new Set(graph.inputs.map((input) => input.name));
   const frozen = seams.every((seam) => inputs.has(seam.name)) ? undefined : prune(graph, seams, true);

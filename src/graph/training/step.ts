@@ -11,7 +11,7 @@ import type { Tensor } from '../../core/tensor.js';
 import { GraphBuilder } from '../builder.js';
 import { differentiate, gradientName } from '../gradient.js';
 import type { Graph, Value } from '../ir.js';
-import { concat, reshape } from '../layers.js';
+import { concat, reshape, slice } from '../layers.js';
 import type { PoolTies } from '../ops/operator.js';
 import { packParameters, parameterLayout, parametersAsInputs } from '../parameters.js';
 import type { ParameterSlot } from '../parameters.js';
@@ -40,6 +40,8 @@ export interface TrainingSpec {
   readonly statistics?: readonly RunningStatistic[];
   /** see GradientSpec; `every` is right for images with noise and faster */
   readonly poolTies?: PoolTies;
+  /** see GradientSpec; of the service that will run the step */
+  readonly poolIndices?: boolean;
 }
 
 /** One vector of the state: fed as `input`, replaced by `output`. */
@@ -75,7 +77,7 @@ export function trainingStep(graph: Graph, spec: TrainingSpec): TrainingStep {
   const storedLayout = parameterLayout(graph, stored);
   const nextStatistics = new Set(statistics.map((statistic) => statistic.next));
 
-  const gradients = differentiate(parametersAsInputs(graph, [...names, ...stored]), { of: spec.loss, wrt: names, poolTies: spec.poolTies ?? 'first' });
+  const gradients = differentiate(parametersAsInputs(graph, [...names, ...stored]), { of: spec.loss, wrt: names, poolTies: spec.poolTies ?? 'first', poolIndices: spec.poolIndices ?? true });
   const b = new GraphBuilder();
   const bindings: Record<string, Value> = {};
   const state: StateSlot[] = [];
@@ -95,8 +97,8 @@ export function trainingStep(graph: Graph, spec: TrainingSpec): TrainingStep {
   });
   const corrections = Object.fromEntries(Object.keys(correctionsOf(optimiser, 1)).map((name) => [name, b.input(name, 'float32', [])]));
   const unpack = (vector: Value, layout: readonly ParameterSlot[]): void => {
-    const parts = b.ops('Split', [vector, b.ints(layout.map(({ size }) => size))], { axis: 0 }, layout.length);
-    layout.forEach(({ name, shape }, i) => (bindings[name] = reshape(b, parts[i] as Value, shape)));
+    // not one Split: WebGPU has no kernel for more than eleven parts
+    for (const { name, shape, offset, size } of layout) bindings[name] = reshape(b, slice(b, vector, [offset], [offset + size]), shape);
   };
   vectors.forEach(({ weights }, g) => unpack(weights, layouts[g] as ParameterSlot[]));
   if (stored.length > 0) unpack(slot(STATISTICS, packParameters(graph, storedLayout).data), storedLayout);

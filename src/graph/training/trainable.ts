@@ -9,7 +9,7 @@ import { nearest } from '../names.js';
 export interface Weight {
   /** of the initializer */
   readonly name: string;
-  /** other names it goes by: of the nodes that use it, of what they compute, and aliases of that */
+  /** other names it goes by: of the nodes that use it, of what they compute, aliases of that, and the modules they belong to */
   readonly layers: readonly string[];
   /** a scale, shift or bias (at most one axis of more than one element): by custom these are not decayed */
   readonly vector: boolean;
@@ -19,11 +19,13 @@ export interface Weight {
 const WEIGHT_INPUTS: Readonly<Record<string, readonly number[]>> = {
   Conv: [1, 2], ConvTranspose: [1, 2], Gemm: [1, 2], BatchNormalization: [1, 2], LayerNormalization: [1, 2], InstanceNormalization: [1, 2], GroupNormalization: [1, 2],
   RMSNormalization: [1], PRelu: [1], MatMul: [0, 1], Add: [0, 1], Sub: [0, 1], Mul: [0, 1], Gather: [0], Concat: [0],
+  // a weight on its way to one of them
+  Transpose: [0], Reshape: [0], Flatten: [0], Squeeze: [0], Unsqueeze: [0], Expand: [0], Split: [0], Slice: [0],
 };
 /** smaller constants of an Add or Mul are numbers of a formula */
-const FORMULA = new Set(['Add', 'Sub', 'Mul', 'Concat']);
+const FORMULA = new Set(['Add', 'Sub', 'Mul', 'Concat', 'Transpose', 'Reshape', 'Flatten', 'Squeeze', 'Unsqueeze', 'Expand', 'Split', 'Slice']);
 
-/** Weights of a graph in the order of first use: float32 constants that stand where an operator has its weights, and whose names begin with `prefix`. */
+/** Weights of a graph in the order of first use: float32 constants that stand where an operator has its weights, and whose names begin with `prefix`; of an imported graph, those that the file has as numbers. */
 export function weightsOf(graph: Graph, prefix = ''): Weight[] {
   const layers = new Map<string, string[]>();
   const aliases = new Map<string, string[]>();
@@ -32,13 +34,13 @@ export function weightsOf(graph: Graph, prefix = ''): Weight[] {
     for (const index of WEIGHT_INPUTS[node.op] ?? []) {
       const name = node.inputs[index] ?? '';
       const constant = graph.initializers.get(name);
-      if (constant?.dtype !== 'float32' || !name.startsWith(prefix) || (FORMULA.has(node.op) && constant.data.length <= 1)) continue;
+      if (constant?.dtype !== 'float32' || !name.startsWith(prefix) || graph.modules?.has(name) === false || (FORMULA.has(node.op) && constant.data.length <= 1)) continue;
       layers.set(name, [...(layers.get(name) ?? []), ...node.outputs.flatMap((output) => [output, ...(aliases.get(output) ?? [])]), ...(node.name === undefined ? [] : [node.name])]);
     }
   }
   return [...layers].map(([name, used]) => {
     const shape = graph.initializers.get(name)?.shape ?? [];
-    return { name, layers: [...new Set(used)], vector: shape.filter((extent) => extent > 1).length <= 1 };
+    return { name, layers: [...new Set([...used, ...(graph.modules?.get(name) ?? [])])], vector: shape.filter((extent) => extent > 1).length <= 1 };
   });
 }
 

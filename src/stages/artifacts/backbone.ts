@@ -109,5 +109,5 @@ export function storedLayerGraph(backbone: Backbone, batch: number, layers: read
     }
     builder.output(layerOutput(layer), map);
   }
-  return { ...builder.build(), aliases: new Map([...(model.aliases ?? [])].map(([alias, value]) => [alias, prefix + value])) };
+  return { ...builder.build(), aliases: new Map([...(model.aliases ?? [])].map(([alias, value]) => [alias, prefix + value])), modules: new Map([...(model.modules ?? [])].map(([weight, modules]) => [prefix + weight, modules])) };
 }

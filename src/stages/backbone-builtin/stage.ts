@@ -19,7 +19,7 @@ const images = ARCHITECTURES.filter((architecture): architecture is ImageArchite
 
 export default defineStage({
   type: 'backbone.builtin',
-  version: 1,
+  version: 2,
   summary: 'Takes a published network with its published weights as the backbone.',
   description: [
     'The weights come from exactly one of `weights` (a checkpoint file), `download` (its URL and sha256) and `untrained: true` (drawn from the seed as the authors draw them before training: the baseline). Checkpoints are read as published: torchvision .pth, OpenAI\'s TorchScript archives, .safetensors of timm, open_clip and Hugging Face; the names of the weights say which library wrote them. Every weight must be there with its shape and none may be left over; a classifier may be missing or have other classes.',
@@ -61,10 +61,13 @@ export default defineStage({
     writeBackbone(outputs.backbone, file, encodeModel(graph, { batch: 'batch' }));
     const parameters = [...graph.initializers.values()].reduce((sum, { dtype, data }) => sum + (dtype === 'float32' ? data.length : 0), 0);
     const blocks: ReportBlock[] = [
-      { kind: 'metrics', title: file.name, values: { architecture: architecture.id, weights: from, 'parameters (million)': parameters / 1e6, 'input (pixels)': size, source: architecture.source } },
+      { kind: 'metrics', title: file.name, values: { architecture: architecture.id, weights: isUntrained ? 'untrained' : 'from a checkpoint', 'parameters (million)': parameters / 1e6, 'input (pixels)': size } },
+      { kind: 'text', text: `Source: ${architecture.source}.` },
       { kind: 'table', title: 'Layers worth extracting', columns: ['layer', 'channels', 'height', 'width'], rows: file.layers.map((layer) => [layer.name, ...layer.shape]) },
     ];
     outputs.backbone.json('report.json', blocks);
+    // said in the log alone: the same weights in another format are the same content, and what follows is restored
+    context.log(`weights: ${from}`);
     context.log(`${architecture.title}: ${file.layers.length} layers, ${Math.round(parameters / 1e5) / 10} million parameters`);
   },
 });

@@ -24,7 +24,7 @@ export function pooledGraph(backbone: Backbone, batch: number, layers: readonly 
     const pooled = height === grid[0] && width === grid[1] ? flat : matMul(builder, flat, builder.floats([height * width, cells], poolingMatrix(height, width, grid[0], grid[1])));
     builder.output(pooledName(name), pooled);
   }
-  return { ...builder.build(), ...(maps.aliases === undefined ? {} : { aliases: maps.aliases }) };
+  return { ...maps, ...builder.build() };
 }
 
 /** All channels of each layer on a grid; a layer smaller than the grid keeps its own size. */

@@ -107,7 +107,7 @@ export default defineStage({
         ? randomReadout(params.readout, layers, voxels.voxelCount, random.fork('readout'))
         : startFrom(params.readout, layers, standard, requireStart(readReadout(inputs.start), backbone, voxels, layers));
       const model: Model = { ...bare, standard, readout };
-      const step = finetuneStep(model, { optimiser: optimiserOf(params), clip: clippingOf(params), weightDecay: params.weight_decay, backboneRate: params.backbone_rate, batchNormTraining: params.batch_norm === 'training' });
+      const step = finetuneStep(model, { optimiser: optimiserOf(params), clip: clippingOf(params), weightDecay: params.weight_decay, backboneRate: params.backbone_rate, batchNormTraining: params.batch_norm === 'training', poolIndices: service.poolIndices });
       const program = await service.compile(encodeModel(step.graph), { label: 'fine-tuning step' });
       const result = await train(program, step, {
         count: rows.nsdIds.length, batch, epochs: params.epochs, random: random.fork('order'), checkpointEvery: params.checkpoint_every,

@@ -42,6 +42,8 @@ export interface StepOptions {
   readonly backboneRate: number;
   /** batch norms behind the frozen part normalise by the statistics of the batch, and keep running ones */
   readonly batchNormTraining: boolean;
+  /** TensorService.poolIndices */
+  readonly poolIndices: boolean;
 }
 
 /** loss = mean over images and voxels of (ŷ − y)². Norms, biases and intercepts are not decayed. */
@@ -61,7 +63,7 @@ export function finetuneStep(model: Model, options: StepOptions): TrainingStep {
     { name: 'readout', parameters: readout, weightDecay: options.weightDecay },
     { name: 'intercept', parameters: [INTERCEPT] },
   ];
-  return trainingStep(optimise(b.build(), [], { trained: kept }), { loss: 'loss', groups: groups.filter((group) => group.parameters.length > 0), optimiser: options.optimiser, clip: options.clip, statistics });
+  return trainingStep(optimise(b.build(), [], { trained: kept }), { loss: 'loss', groups: groups.filter((group) => group.parameters.length > 0), optimiser: options.optimiser, clip: options.clip, statistics, poolIndices: options.poolIndices });
 }
 
 /** Features and predictions of the seams with the weights given (those of the backbone and the readout), batch norms by their running statistics. */

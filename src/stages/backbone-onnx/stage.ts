@@ -13,6 +13,8 @@ import { patchGrid } from '../artifacts/channel-map.js';
 import { choice, defineStage } from '../define.js';
 
 const COLOURS = 3;
+/** nodes of one operator that a message names */
+const NAMED = 3;
 const Colours = Type.Array(Type.Number(), { minItems: COLOURS, maxItems: COLOURS });
 
 export default defineStage({
@@ -29,6 +31,7 @@ export default defineStage({
       crop: choice(['centre', 'none'], { default: 'centre', description: 'centre: largest centred square before resizing; none: images must be square' }),
       mean: Type.Unsafe<[number, number, number]>({ ...Colours, default: [0, 0, 0], description: 'per colour, in units of [0, 1]' }),
       std: Type.Unsafe<[number, number, number]>({ ...Colours, default: [1, 1, 1], description: 'per colour, in units of [0, 1]; not 0' }),
+      interpolation: choice(['bilinear', 'bicubic'], { default: 'bilinear', description: 'how images are resized; bicubic for CLIP' }),
     },
     { additionalProperties: false },
   ),
@@ -42,10 +45,10 @@ export default defineStage({
     const { bytes: stored, external } = openModelFile(externals.get('file') as string);
     const bytes = embedExternalData(stored, external);
     const input = imageInput(bytes, params.size);
-    decodeModel(bytes, { label: params.name, bind: inputExtents(input, 1, params.size) }); // refuses what cannot be imported, by name
+    requireImportable(bytes, input, params.name, params.size);
     if (params.std.includes(0)) throw new PipelineError('E_OUT_OF_RANGE', 'a standard deviation of 0 cannot be divided by', { facts: { expected: 'three numbers that are not 0', found: params.std.join(', ') }, hint: 'Use 1 for a model that takes values in [0, 1].' });
     const layers = layersOf(inspectModel(bytes, { label: params.name, size: params.size }));
-    const file: BackboneFile = { name: params.name, input, preprocessing: { size: params.size, crop: params.crop, mean: params.mean, std: params.std }, layers };
+    const file: BackboneFile = { name: params.name, input, preprocessing: { size: params.size, crop: params.crop, mean: params.mean, std: params.std, ...(params.interpolation === 'bilinear' ? {} : { interpolation: params.interpolation }) }, layers };
     writeBackbone(outputs.backbone, file, bytes);
     const block: ReportBlock = { kind: 'table', title: `Layers of ${file.name}`, columns: ['layer', 'layout', 'channels', 'height', 'width'], rows: layers.map((layer) => [layer.name, layer.layout ?? 'map', ...layer.shape]) };
     outputs.backbone.json('report.json', [block]);
@@ -71,6 +74,22 @@ function imageInput(bytes: Uint8Array, size: number): string {
     });
   }
   return input.name;
+}
+
+/** Errors: those of `decodeModel`; E_OPERATOR names every node that cannot be imported, not the first alone. */
+function requireImportable(bytes: Uint8Array, input: string, label: string, size: number): void {
+  try {
+    decodeModel(bytes, { label, bind: inputExtents(input, 1, size) });
+  } catch (error) {
+    const { problems } = error instanceof PipelineError && error.code === 'E_OPERATOR' ? inspectModel(bytes, { label, size }) : { problems: [] };
+    if (problems.length === 0) throw error;
+    const shown = problems.map(({ op, nodes }) => `${op} (${nodes.slice(0, NAMED).join(', ')}${nodes.length > NAMED ? ` and ${nodes.length - NAMED} more` : ''})`);
+    throw new PipelineError('E_OPERATOR', `'${label}' has nodes that cannot be imported`, {
+      facts: { expected: 'operators of docs/operators.md', found: shown.join('; ') },
+      hint: 'Export the model without them, or cut it behind the last layer that you need (onnx.utils.extract_model). `pipeline backbone inspect FILE` gives the reasons.',
+      cause: error,
+    });
+  }
 }
 
 /** What is worth extracting (src/graph/extraction.ts), as consumers see it: maps of channels. */

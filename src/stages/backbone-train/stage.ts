@@ -77,7 +77,7 @@ export default defineStage({
     let weights: ReadonlyMap<string, Tensor> = initialWeights(random.fork('weights'));
     let losses: readonly number[] = [];
     if (params.epochs > 0) {
-      const step = trainingStep(lossGraph(params.batch, weights, params.cell_weight), { loss: 'loss', groups: [{ parameters: [...weights.keys()] }], optimiser: { kind: 'adam', beta1: BETA1, beta2: BETA2 } });
+      const step = trainingStep(lossGraph(params.batch, weights, params.cell_weight), { loss: 'loss', groups: [{ parameters: [...weights.keys()] }], optimiser: { kind: 'adam', beta1: BETA1, beta2: BETA2 }, poolIndices: services.tensor.poolIndices });
       const program = await services.tensor.compile(encodeModel(step.graph), { label: 'training step' });
       const trained = await train(program, step, {
         count: training.length, batch: params.batch, epochs: params.epochs, random: random.fork('order'), checkpointEvery: CHECKPOINT_EVERY,

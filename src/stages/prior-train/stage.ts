@@ -76,7 +76,7 @@ export default defineStage({
     }
     const batches = new NoisyBatches(pictures, range, random.fork('batches'));
     const untrained = initialWeights(random.fork('weights'));
-    const step = trainingStep(lossGraph(params.batch, size, untrained), { loss: 'loss', groups: [{ parameters: [...untrained.keys()] }], optimiser: { kind: 'adam', beta1: BETA1, beta2: BETA2 } });
+    const step = trainingStep(lossGraph(params.batch, size, untrained), { loss: 'loss', groups: [{ parameters: [...untrained.keys()] }], optimiser: { kind: 'adam', beta1: BETA1, beta2: BETA2 }, poolIndices: services.tensor.poolIndices });
     const program = await services.tensor.compile(encodeModel(step.graph), { label: 'training step' });
     const trained = await train(program, step, {
       count: pictures.count, batch: params.batch, epochs: params.epochs, random: random.fork('order'), checkpointEvery: CHECKPOINT_EVERY,

@@ -1,6 +1,7 @@
 /** Which weights are trained, and where a graph is parted into what is computed once and what is trained. */
 import { describe, expect, it } from 'vitest';
 import { GraphBuilder } from '../../../src/graph/builder.js';
+import type { Graph } from '../../../src/graph/ir.js';
 import * as L from '../../../src/graph/layers.js';
 import { partAt } from '../../../src/graph/training/frozen-part.js';
 import { trainableWeights, weightsOf } from '../../../src/graph/training/trainable.js';
@@ -41,9 +42,37 @@ describe('trainableWeights', () => {
     expect(trainableWeights(graph, ['features']).map((weight) => weight.name)).toEqual(['onnx::Conv_7', 'onnx::Conv_8']);
     expect(weightsOf(graph).map(({ name, vector }) => [name, vector])).toEqual([['onnx::Conv_7', false], ['onnx::Conv_8', true], ['shift', true]]);
   });
+
+  it('finds a weight that is transposed on its way, by the module that takes it, and no number that the import has derived', () => {
+    const graph = { ...transposed(), modules: new Map([['W', ['mlp.0']], ['bias', ['mlp.0']]]) };
+    expect(trainableWeights(graph, ['mlp']).map((weight) => weight.name)).toEqual(['W', 'bias']);
+    expect(weightsOf(transposed()).map((weight) => weight.name)).toEqual(['W', 'mask', 'bias']);
+  });
 });
 
+/** y = exp(x)·Wᵀ + mask + bias, as many rows as W has */
+function transposed(): Graph {
+  const b = new GraphBuilder();
+  const x = b.op('Exp', [b.input('x', 'float32', [3, 2])]);
+  const product = L.matMul(b, x, b.op('Transpose', [b.floats([3, 2], Float32Array.of(1, 2, 3, 4, 5, 6), 'W')], { perm: [1, 0] }));
+  b.output('y', L.add(b, L.add(b, product, b.floats([3], Float32Array.of(0, -1, 0), 'mask')), b.floats([3], new Float32Array(3), 'bias')));
+  return b.build();
+}
+
 describe('partAt', () => {
+  it('takes a frozen weight that is transposed for no value of an image', () => {
+    const { frozen, trained, seams } = partAt(transposed(), ['bias']);
+    expect(seams.map((seam) => seam.shape)).toEqual([[3, 3]]);
+    expect([...trained.initializers.keys()]).toEqual(['bias']);
+    expect(frozen?.nodes.map(({ op }) => op)).toEqual(['Exp', 'Transpose', 'MatMul', 'Add']);
+    const whole = partAt(transposed(), ['W']);
+    expect(whole.seams.map((seam) => seam.shape)).toEqual([[3, 2]]);
+    const dot = new GraphBuilder();
+    const scaled = L.mul(dot, dot.input('x', 'float32', [3, 2]), dot.floats([2], Float32Array.of(1, 1), 'scale'));
+    dot.output('y', L.matMul(dot, scaled, dot.op('Transpose', [dot.floats([3, 2], new Float32Array(6), 'V')], { perm: [1, 0] })));
+    expect(partAt(dot.build(), ['scale']).seams.map((seam) => seam.name)).toEqual(['x']);
+  });
+
   it('leaves what comes before the first trained weight to be computed once; both parts together are the graph', () => {
     const graph = networkGraph();
     const { frozen, trained, seams } = partAt(graph, ['conv2.weight', 'fc.bias']);

@@ -92,6 +92,13 @@ describe('backbone.builtin', () => {
     expect(layers.some(({ layout, shape }) => layout === 'tokens' && shape.join() === '384,14,14')).toBe(true);
   });
 
+  it('gives the same bytes whatever the format of the weights, so that nothing behind it runs again', async () => {
+    const index = join(folder, 'same.safetensors.index.json');
+    writeFileSync(index, JSON.stringify({ metadata: {}, weight_map: Object.fromEntries(parameters.map(({ name }) => [name, 'a.safetensors'])) }));
+    const [one, two] = [await run({ architecture: 'resnet18', weights: join(folder, 'a.safetensors'), size: 32 }), await run({ architecture: 'resnet18', weights: index, size: 32 })];
+    for (const file of ['model.onnx', 'backbone.json', 'report.json']) expect(readFileSync(join(one.folder('backbone'), file)).equals(readFileSync(join(two.folder('backbone'), file)))).toBe(true);
+  });
+
   it('refuses a checkpoint of another network by the first weight that does not fit', async () => {
     await expect(run({ architecture: 'resnet34', weights: join(folder, 'a.safetensors') })).rejects.toMatchObject({ code: 'E_WEIGHTS', message: expect.stringContaining('layer1.2.conv1.weight') as string });
     await expect(run({ architecture: 'alexnet', weights: join(folder, 'a.safetensors') })).rejects.toMatchObject({ code: 'E_WEIGHTS' });

@@ -132,7 +132,7 @@ export interface Ran {
 }
 
 /** Runs a stage on artifact folders; its output is written to `to`, several to folders of their names in it. JSON with NaN is refused, as the engine does. */
-export async function runOn(definition: StageDefinition, params: object, inputs: Readonly<Record<string, string>>, to: string, tensorService: TensorService): Promise<Ran> {
+export async function runOn(definition: StageDefinition, params: object, inputs: Readonly<Record<string, string>>, to: string, tensorService: TensorService, externals: Readonly<Record<string, string>> = {}): Promise<Ran> {
   mkdirSync(to, { recursive: true });
   const metrics: Record<string, number> = {};
   const warnings: string[] = [];
@@ -170,6 +170,7 @@ export async function runOn(definition: StageDefinition, params: object, inputs:
     inputs: Object.fromEntries(Object.entries(inputs).map(([port, folder]) => [port, readerOf(folder)])),
     outputs: Object.fromEntries(ports.map((name) => [name, writerTo(ports.length === 1 ? to : join(to, name))])),
     memo,
+    externals: new Map(Object.entries(externals)),
     random: new Random('stage'),
     services: { tensor: tensorService },
     resources: definition.resources,

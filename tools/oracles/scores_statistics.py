@@ -1,5 +1,5 @@
 """Oracle of src/math/{statistics*,bootstrap}: numpy, scipy and scikit-learn on seeded data, and NSD's noise-ceiling procedure written out.
-Versions used: Python 3.11, numpy 1.26.4, scipy 1.13.1, scikit-learn 1.5.1. Run: python tools/oracles/statistics.py > test/oracles/statistics.json
+Versions used: Python 3.11, numpy 1.26.4, scipy 1.13.1, scikit-learn 1.5.1. Run: python tools/oracles/scores_statistics.py > test/oracles/statistics.json
 """
 import json
 

@@ -2,7 +2,7 @@
 
 Versions: Python 3.11, torch 2.15, torchvision 0.29, timm 1.0.31, open_clip_torch 3.3, transformers 5.23, and the source of facebookresearch/dinov2 at commit
 b8931f7bf91576930313be2c6d6af376033b35f0 (only dinov2/models and dinov2/layers are imported).
-Run: OMP_NUM_THREADS=1 python tools/oracles/transformers.py <folder that holds the package dinov2> [case …]
+Run: OMP_NUM_THREADS=1 python tools/oracles/transformer_towers.py <folder that holds the package dinov2> [case …]
 
 Every model is made by its own library and filled with formula weights (formula_weights.py) under its own names, those that its files have: Hugging
 Face models are saved by save_pretrained, the file is filled and loaded again. Position embeddings are given at the published size and brought to the
@@ -20,9 +20,7 @@ import tempfile
 from formula_weights import image as formula_image
 from formula_weights import parameter
 
-# files of this folder have the names of packages (statistics, transformers)
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path = [folder for folder in sys.path if os.path.abspath(folder or ".") != HERE]
 
 import numpy as np
 import torch
