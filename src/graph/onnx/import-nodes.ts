@@ -50,19 +50,11 @@ export class NodeImport {
   readonly #values = new Map<string, Value>();
   readonly #constants = new Map<string, StoredTensor>();
   readonly #missing = new Set<string>();
-<<<<<<< HEAD
   /** initializers of the file that hold several real numbers, and what holds their elements in other places */
   readonly #weights = new Set<string>();
   readonly #derived = new Set<string>();
   /** every name that something has been given */
   readonly #taken = new Set<string>();
-=======
-  /** every name that something has been given */
-  readonly #taken = new Set<string>();
-  /** initializers of the file that hold several real numbers, and what holds their elements in other places */
-  readonly #weights = new Set<string>();
-  readonly #derived = new Set<string>();
->>>>>>> w-review
   #count = 0;
 
   constructor(private readonly model: RawModel, private readonly label: string, private readonly external: ExternalData | undefined, private readonly listener: ImportListener | undefined) {}
