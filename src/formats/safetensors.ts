@@ -143,21 +143,34 @@ const isHalf = (dtype: DType | Half): dtype is Half => Object.hasOwn(HALVES, dty
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
 const isIntegers = (value: unknown): value is number[] => Array.isArray(value) && value.every((item) => Number.isSafeInteger(item) && item >= 0);
 
-/** JSON.parse keeps the last of two equal keys in silence. @returns the first key of the outer object that occurs again */
+/**
+ * JSON.parse keeps the last of two equal keys in silence. Character by character: a regular expression runs out of stack on one long text.
+ * @param text valid JSON
+ * @returns the first key of the outer object that occurs again
+ */
 function repeatedKey(text: string): string | undefined {
   const seen = new Set<string>();
   let depth = 0;
-  for (const match of text.matchAll(/"(?:[^"\\]|\\.)*"(\s*:)?|[{}[\]]/g)) {
-    const token = match[0];
-    if (token === '{' || token === '[') depth += 1;
-    else if (token === '}' || token === ']') depth -= 1;
-    else if (match[1] !== undefined && depth === 1) {
-      const key = JSON.parse(token.slice(0, token.length - match[1].length)) as string;
-      if (seen.has(key)) return key;
-      seen.add(key);
-    }
+  for (let at = 0; at < text.length; at += 1) {
+    const character = text[at];
+    if (character === '{' || character === '[') depth += 1;
+    else if (character === '}' || character === ']') depth -= 1;
+    if (character !== '"') continue;
+    const start = at;
+    for (at += 1; text[at] !== '"'; at += 1) if (text[at] === '\\') at += 1;
+    if (depth !== 1 || !isKey(text, at + 1)) continue;
+    const key = JSON.parse(text.slice(start, at + 1)) as string;
+    if (seen.has(key)) return key;
+    seen.add(key);
   }
   return undefined;
+}
+
+/** A colon follows, behind blanks at most. */
+function isKey(text: string, from: number): boolean {
+  let at = from;
+  while (text[at] === ' ' || text[at] === '\n' || text[at] === '\r' || text[at] === '\t') at += 1;
+  return text[at] === ':';
 }
 
 /** Deterministic: tensors in the order of their names, 8-byte aligned data, no time. Errors: E_DATA for the reserved name. */

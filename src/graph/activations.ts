@@ -12,6 +12,7 @@ import type { Tensor } from '../core/tensor.js';
 import type { Emitter } from './emitter.js';
 import type { Graph, Node, Value } from './ir.js';
 import { add, exp, mul, sub } from './layers.js';
+import { sameShape } from './ops/broadcast.js';
 
 export interface Activation {
   /** name of the argument */
@@ -34,16 +35,19 @@ const CLOSE = 1e-5;
 const DEEPEST = 4;
 const near = (x: number, y: number): boolean => Math.abs(x - y) <= CLOSE * Math.abs(y);
 
-/** The last node of every activation found → what it is. An activation with an inner value in `kept` is left to the rules of its nodes. */
+/** The last node of every activation found → what it is. An activation with an inner value in `kept`, or with a factor in it (a slope that is trained), is left to the rules of its nodes. */
 export function matchActivations(graph: Graph, kept: ReadonlySet<string>): Map<Node, Activation> {
   const found = new Map<Node, Activation>();
-  const view = new View(graph);
+  const view = new View(graph, kept);
   for (const node of graph.nodes) {
     const [name] = node.outputs;
     if (node.op !== 'Mul' && node.op !== 'Div') continue;
     if (name === undefined || graph.values.get(name)?.dtype !== 'float32') continue;
     const activation = activationAt(view, name);
-    if (activation !== undefined && !activation.inner.some((inner) => inner !== name && kept.has(inner))) found.set(node, activation);
+    if (activation === undefined || activation.inner.some((inner) => inner !== name && kept.has(inner))) continue;
+    // a number written with more axes than x has would give its gradient as many
+    if (!sameShape(view.value(name).shape, view.value(activation.x).shape)) continue;
+    found.set(node, activation);
   }
   return found;
 }
@@ -117,7 +121,7 @@ function gated(view: View, y: string, { constant, inner: outer }: Product, x: st
 /** Reads a graph backwards. */
 class View {
   readonly #makers = new Map<string, Node>();
-  constructor(private readonly graph: Graph) {
+  constructor(private readonly graph: Graph, private readonly kept: ReadonlySet<string>) {
     for (const node of graph.nodes) for (const name of node.outputs) this.#makers.set(name, node);
   }
 
@@ -184,7 +188,7 @@ class View {
   }
 
   #number(name: string): number | undefined {
-    const constant: Tensor | undefined = this.graph.initializers.get(name);
+    const constant: Tensor | undefined = this.kept.has(name) ? undefined : this.graph.initializers.get(name);
     return constant?.data.length === 1 ? Number(constant.data[0]) : undefined;
   }
 }

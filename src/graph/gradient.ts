@@ -180,7 +180,7 @@ function reluBeforePool(graph: Graph, kept: ReadonlySet<string>): { relus: Set<N
     const [output] = node.outputs;
     const readers = uses.get(output ?? '') ?? [];
     const [pool] = readers;
-    if (node.op === 'Relu' && readers.length === 1 && pool?.op === 'MaxPool' && !kept.has(output ?? '')) {
+    if (node.op === 'Relu' && readers.length === 1 && pool?.op === 'MaxPool' && !kept.has(output ?? '') && !kept.has(pool.outputs[0] ?? '')) {
       relus.add(node);
       pools.set(pool, node);
     }

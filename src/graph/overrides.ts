@@ -50,6 +50,9 @@ function exact(site: Site): Value {
   return gradient;
 }
 
+/** A Clip may have no bound at all. */
+const answersWithinBounds = ({ node, inputs }: Site): boolean => node.op === 'Relu' || inputs[1] !== undefined || inputs[2] !== undefined;
+
 /** Where dy would push x further out of the range in which the operator answers. */
 function pushesOut(site: Site): Value {
   const { b, x, dy, inputs, node, override } = site;
@@ -60,7 +63,8 @@ function pushesOut(site: Site): Value {
     ...(low === undefined ? [] : [b.op('And', [truth(b, 'Less', x, low), truth(b, down as OpType, dy, zero(site))])]),
     ...(high === undefined ? [] : [b.op('And', [truth(b, 'Greater', x, high), truth(b, up as OpType, dy, zero(site))])]),
   ];
-  return sides.reduce((left, right) => b.op('Or', [left, right]));
+  const [first, second] = sides as [Value, Value | undefined];
+  return second === undefined ? first : b.op('Or', [first, second]);
 }
 
 const RULES = {
@@ -75,7 +79,7 @@ const RULES = {
     gradient: (site) => {
       const { b, x, dy } = site;
       const passing = exact(site);
-      if (x.shape.length < 2) return passing;
+      if (x.shape.length < 2 || !answersWithinBounds(site)) return passing;
       const total = reduceSum(b, abs(b, passing), x.shape.map((_, axis) => axis).slice(1), true);
       const redirected = b.op('Where', [pushesOut(site), zero(site), dy]);
       return b.op('Where', [truth(b, 'Equal', total, zero(site)), redirected, passing]);

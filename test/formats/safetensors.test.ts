@@ -25,6 +25,15 @@ test('what is written is read back, in every type, and gives the same bytes in a
   expect(readFileSync(first).equals(readFileSync(second))).toBe(true);
 });
 
+test('a name of any length, with braces, quotes and colons in it, is one name', () => {
+  const path = temporary('names');
+  const names = ['a'.repeat(20_000_000), '{"a": 1}', '\\":', '__proto__'];
+  writeSafetensors(path, Object.fromEntries(names.map((name) => [name, tensor('uint8', [1])])));
+  const open = new SafetensorsFile(path);
+  expect([...open.entries.keys()].sort()).toEqual([...names].sort());
+  open.close();
+});
+
 describe('files that are refused', () => {
   test.each([
     ['gap', /gap or an overlap/],

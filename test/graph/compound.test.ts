@@ -63,3 +63,19 @@ describe.each([...COMPOUNDS.keys()].map((op) => ({ op })))('$op', ({ op }) => {
     );
   });
 });
+
+it.each(['linear', 'nearest', 'cubic'])('Resize (%s) by a scale that float32 rounds up has the extent that runtimes compute: 10 · 0.7 is 7', async (mode) => {
+  const bytes = rawModel({
+    op: 'Resize', opset: 18, attributes: { mode: { text: mode } },
+    inputs: [{ dtype: 'float32', shape: [1, 1, 10, 10] }, undefined, { dtype: 'float32', shape: [4], data: Float32Array.of(1, 1, 0.7, 0.7) }], outputs: [{ dtype: 'float32', shape: [1, 1, 7, 7] }],
+  });
+  const graph = decodeModel(bytes);
+  expect(graph.outputs[0]?.shape).toEqual([1, 1, 7, 7]);
+  const x: Tensor = { dtype: 'float32', shape: [1, 1, 10, 10], data: Float32Array.from({ length: 100 }, (_, i) => i) };
+  const program = await service.compile(encodeModel(graph));
+  const found = (await program.run({ x0: x }))['y0'] as Tensor;
+  expect(found.shape).toEqual([1, 1, 7, 7]);
+  expectClose(found.data, evaluate(graph, { x0: plain(x.shape, x.data as Float32Array) }).get('y0')?.data ?? [], mode);
+  // as ONNX Runtime 1.32 computes from the file as it stands
+  if (mode === 'linear') expectClose(found.data.subarray(0, 4) as Float32Array, [2.3571432, 3.7857144, 5.214286, 6.642857], mode);
+});

@@ -11,6 +11,7 @@ import { openModelFile } from '../../src/graph/onnx/model-file.js';
 import { ATTRIBUTE, ENTRY, FUNCTION, GRAPH, MODEL, NODE, OPSET, SHAPE, TENSOR, TENSOR_TYPE, TYPE, VALUE_INFO, DIMENSION } from '../../src/graph/onnx/schema.js';
 import { WireWriter } from '../../src/graph/onnx/wire.js';
 import { onnxExternals } from '../../src/stages/backbone-onnx/externals.js';
+import { evaluate, plain } from '../rigs/reference-evaluator.js';
 
 const message = (): WireWriter => new WireWriter();
 let folder: string;
@@ -143,6 +144,15 @@ describe('structure', () => {
     const taken = message().message(GRAPH.node, node('Exp', ['x'], 'inner')).message(GRAPH.output, port('inner')).finish();
     const other = message().message(GRAPH.node, node('Frobnicate', ['x'], 'inner')).message(GRAPH.output, port('inner')).finish();
     expect(decodeModel(model([node('If', ['c'], 'y', '', [branch('then_branch', taken), branch('else_branch', other)])], [truth])).nodes.map(({ op }) => op)).toEqual(['Exp', 'Identity']);
+  });
+
+  it('of branches beside each other: the same names in them are different things', () => {
+    const weight = (value: number): WireWriter => message().integer(TENSOR.dims, 2).integer(TENSOR.dataType, 1).string(TENSOR.name, 'w').bytes(TENSOR.rawData, new Uint8Array(Float32Array.of(value, value).buffer));
+    // w² is folded, w as it stands enters the graph, and o is a value
+    const body = (value: number): WireWriter => branch('then_branch', message().message(GRAPH.initializer, weight(value)).message(GRAPH.node, node('Mul', ['w', 'w'], 'square')).message(GRAPH.node, node('Mul', ['x', 'square'], 'scaled')).message(GRAPH.node, node('Add', ['scaled', 'w'], 'o')).message(GRAPH.output, port('o')).finish());
+    const graph = decodeModel(model([node('If', ['c'], 'a', '', [body(2)]), node('If', ['c'], 'b', '', [body(5)]), node('Add', ['a', 'b'], 'y')], [truth]));
+    const found = evaluate(graph, { x: plain([1, 2], [1, 10]) }).get('y')?.data;
+    expect(Array.from(found ?? [])).toEqual([4 + 2 + 25 + 5, 40 + 2 + 250 + 5]);
   });
 
   it('of ten thousand nested subgraphs is refused', async () => {

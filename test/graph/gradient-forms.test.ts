@@ -105,4 +105,33 @@ describe('activations that are spelled out', () => {
     // asking for a value inside takes the rules node by node
     expect(differentiate(graph, { of: 'L', wrt: ['x'] }).nodes.length).toBeLessThan(differentiate(graph, { of: 'L', wrt: ['x', inside] }).nodes.length - 1);
   });
+
+  it('SiLU with a slope that is trained gives the slope its gradient', () => {
+    const b = new GraphBuilder();
+    const [x, slope] = [b.input('x', 'float32', [3]), b.floats([1], [1.5], 'slope')];
+    const y = L.mul(b, x, L.sigmoid(b, L.mul(b, x, slope)));
+    // used a second time, so that what is missing would not be noticed
+    b.output('L', L.reduceSum(b, L.add(b, y, L.mul(b, slope, 2)), undefined, false, 'L'));
+    const found = evaluate(differentiate(b.build(), { of: 'L', wrt: ['x', 'slope'] }), { x: plain([3], [1, -2, 0.5]) }).get(gradientName('slope'))?.data[0] as number;
+    const sigma = (u: number): number => 1 / (1 + Math.exp(-u));
+    expect(found).toBeCloseTo(6 + [1, -2, 0.5].reduce((sum, u) => sum + u * u * sigma(1.5 * u) * (1 - sigma(1.5 * u)), 0), 12);
+  });
+
+  it('a factor with more axes than the argument leaves the gradient the axes of the argument', () => {
+    const b = new GraphBuilder();
+    const x = b.input('x', 'float32', [3]);
+    b.output('L', L.reduceSum(b, L.mul(b, x, L.sigmoid(b, L.mul(b, x, b.floats([1, 1], [1.702])))), undefined, false, 'L'));
+    expect(differentiate(b.build(), { of: 'L', wrt: ['x'] }).outputs.at(-1)?.shape).toEqual([3]);
+  });
+});
+
+describe('a ReLU before a max pool', () => {
+  it('is masked behind the pool, but not in the gradient by the pool itself where that is asked for', () => {
+    const b = new GraphBuilder();
+    const pool = L.maxPool2d(b, L.relu(b, b.input('x', 'float32', [1, 1, 2, 4])), { kernel: 2, stride: 2 });
+    b.output('L', L.reduceSum(b, pool, undefined, false, 'L'));
+    const result = evaluate(differentiate(b.build(), { of: 'L', wrt: ['x', pool.name] }), { x: plain([1, 1, 2, 4], [-1, -2, 3, 1, -3, -4, 1, 2]) });
+    expect([...(result.get(gradientName(pool.name))?.data ?? [])]).toEqual([1, 1]);
+    expect([...(result.get(gradientName('x'))?.data ?? [])]).toEqual([0, 0, 1, 0, 0, 0, 0, 0]);
+  });
 });

@@ -177,3 +177,16 @@ describe("Winograd's algorithm", () => {
     expect(ops(optimise(conv(256, 18, {}), [], { winograd: true, trained: ['w'] }))).toEqual(['Conv', 'Identity']);
   });
 });
+
+describe('a constant with more axes than what it is added to', () => {
+  const constant = (b: GraphBuilder, x: number): Value => b.floats([1, 1, 1], [x]);
+
+  it('gives the result its axes: the hard sigmoid and the layer normalisation that would lose them are left spelled out', async () => {
+    const hard = network([2, 5], (b, x) => L.div(b, b.op('Clip', [L.add(b, x, constant(b, 3)), b.scalar(0), b.scalar(6)]), 6));
+    const centred = network([2, 5], (b, x) => {
+      const difference = L.sub(b, x, L.reduceMean(b, x, [-1], true));
+      return L.div(b, difference, L.sqrt(b, L.add(b, L.reduceMean(b, L.mul(b, difference, difference), [-1], true), constant(b, 1e-5))));
+    });
+    for (const graph of [hard, centred]) expect((await optimised(graph)).outputs.map(({ shape }) => shape)).toEqual([[1, 2, 5]]);
+  });
+});

@@ -31,6 +31,12 @@ function error(run: () => unknown): PipelineError {
 }
 
 describe('a redirected ReLU', () => {
+  it('of a Clip without bounds is exact', () => {
+    const b = new GraphBuilder();
+    b.output('y', b.op('Clip', [b.input('x', 'float32', [2, 2])], {}, 'layer'));
+    const graph = differentiate(b.build(), { of: 'y', wrt: ['x'], seed: 'dy', overrides: [{ operator: 'Clip', rule: 'redirected' }] });
+    expect([...(evaluate(graph, { x: plain([2, 2], [1, -2, 3, 4]), dy: plain([2, 2], [1, -2, 0, 3]) }).get(gradientName('x'))?.data ?? [])]).toEqual([1, -2, 0, 3]);
+  });
   it('is exact for an image through which something passes, and lets pass what does not push a blocked unit down for one through which nothing does', () => {
     expect(gradient('Relu', undefined)).toEqual([0, 0, -2, 4, 0, 0, 0, 0]);
     expect(gradient('Relu', { rule: 'redirected' })).toEqual([0, 0, -2, 4, 1, 0, 2, 0]);

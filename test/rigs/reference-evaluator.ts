@@ -23,6 +23,12 @@ export function count(shape: readonly number[]): number {
   return shape.reduce((product, extent) => product * extent, 1);
 }
 
+/** With the sign of the divisor; x itself where the divisor is infinite and of its sign. */
+function floorMod(x: number, y: number): number {
+  const rest = x % y;
+  return rest === 0 || rest < 0 === y < 0 ? rest : rest + y;
+}
+
 /** Multi-index of a flat position. */
 export function unravel(flat: number, shape: readonly number[]): number[] {
   const index = new Array<number>(shape.length);
@@ -227,7 +233,7 @@ const RULES: { readonly [O in OpType]: Rule } = {
   Or: nary((x, y) => Number(Boolean(x) || Boolean(y))),
   Not: unary((x) => Number(!x)),
   Xor: nary((x, y) => Number(Boolean(x) !== Boolean(y))),
-  Mod: ([x, y], attributes) => nary((a, b) => (attributes['fmod'] === 1 ? (a as number) % (b as number) : (a as number) - (b as number) * Math.floor((a as number) / (b as number))))([x, y], {}, 1),
+  Mod: ([x, y], attributes) => nary((a, b) => (attributes['fmod'] === 1 ? (a as number) % (b as number) : floorMod(a as number, b as number)))([x, y], {}, 1),
   PRelu: nary((x, slope) => ((x as number) > 0 ? (x as number) : (slope as number) * (x as number))),
 
   MatMul: ([a, b]) => [matMul(a as Plain, b as Plain)],

@@ -131,7 +131,7 @@ export function pool(x: Plain, attributes: Attributes, kind: 'max' | 'mean'): Pl
 export function resizeLastAxes(x: Plain, scales: Plain | undefined, sizes: Plain | undefined, attributes: Attributes): Plain {
   let result = x;
   x.shape.forEach((extent, axis) => {
-    const size = sizes === undefined ? Math.floor(extent * (scales?.data[axis] as number)) : (sizes.data[axis] as number);
+    const size = sizes === undefined ? Math.floor(Math.fround(extent * Math.fround(scales?.data[axis] as number))) : (sizes.data[axis] as number);
     const scale = sizes === undefined ? (scales?.data[axis] as number) : size / extent;
     if (size !== extent || scale !== 1) result = resizeAxis(result, axis, size, scale, attributes);
   });

@@ -4,7 +4,8 @@ Run:  python tools/oracles/export_models.py OUT [--tiny] [--only NAME,...] [--ex
       (torch 2.15, torchvision 0.29, timm 1.0.31, open_clip 3.3, onnxscript; CPU, one thread)
 Random weights, seeded; batch-norm statistics, gains, biases and layer scales are perturbed, so that none of them is the identity. No file is
 downloaded. --tiny: narrow members of the families, for test/fixtures/graph/exported. Every export has a symbolic batch. Writes OUT/<model>-<exporter><opset>.onnx and OUT/<model>.json: image seed, output and the gradient of
-sum(seed * output) by the image, computed in float64 and float32, plain lists of sampled elements (see `sample`).
+sum(seed * output) by the image, computed in float64 and float32, plain lists of sampled elements (see `sample`). `near_ties` is how far that gradient
+moves in float64 when the image does by the rounding of a float32 network, 1e-6: ReLUs and maxima that are decided in the last bit.
 """
 import argparse
 import gc
@@ -171,6 +172,13 @@ def reference(model, size, batch=2):
         result[name] = {"output": sample(y), "gradient": sample(gradient)}
         if name == "float64":
             kept = (y.detach(), gradient.detach())
+            near_ties = 0.0
+            for draw in range(3):
+                noise = torch.from_numpy(formula_weights.uniform(f"rounding {draw}", image.numel())).reshape(image.shape)
+                moved = (image.detach() * (1 + 1.73e-6 * noise)).requires_grad_()
+                (other,) = torch.autograd.grad((m(moved) * seed).sum(), moved)
+                near_ties = max(near_ties, float((other - gradient).norm() / gradient.norm()))
+            result["near_ties"] = near_ties
         else:
             result["float32_error"] = {
                 "output": float((y.detach().double() - kept[0]).norm() / kept[0].norm()),

@@ -49,10 +49,14 @@ function roundEven(x: number): number {
   return x - low === 0.5 ? low + (low % 2 === 0 ? 0 : 1) : Math.round(x);
 }
 
-/** fmod has the sign of the dividend, Mod that of the divisor. */
+/** fmod has the sign of the dividend, Mod that of the divisor; both are x where the divisor is infinite and of the same sign. @source numpy.mod */
 function modulo(call: FoldCall): readonly Numbers[] | undefined {
-  const fmod = call.attributes['fmod'] === 1;
-  return elementwise((x, y) => (fmod ? x % y : x - y * Math.floor(x / y)))(call);
+  if (call.attributes['fmod'] === 1) return elementwise((x, y) => x % y)(call);
+  return elementwise((x, y) => {
+    const rest = x % y;
+    if (rest === 0) return y < 0 ? -0 : 0;
+    return rest < 0 === y < 0 ? rest : rest + y;
+  })(call);
 }
 
 function castTo(x: Numbers, dtype: DType): Numbers {

@@ -36,6 +36,12 @@ export interface Origin {
   readonly node: RawNode;
 }
 
+/** What a branch is in: the label of its node, and the names around it that are not those of the file. */
+interface Scope {
+  readonly label: string;
+  readonly names: ReadonlyMap<string, string>;
+}
+
 export class NodeImport {
   readonly builder = new GraphBuilder();
   readonly origins: Origin[] = [];
@@ -47,11 +53,14 @@ export class NodeImport {
   /** initializers of the file that hold several real numbers, and what holds their elements in other places */
   readonly #weights = new Set<string>();
   readonly #derived = new Set<string>();
+  /** every name that something has been given */
+  readonly #taken = new Set<string>();
   #count = 0;
 
   constructor(private readonly model: RawModel, private readonly label: string, private readonly external: ExternalData | undefined, private readonly listener: ImportListener | undefined) {}
 
   input(name: string, dtype: DType, shape: readonly number[]): void {
+    this.#taken.add(name);
     this.#values.set(name, this.builder.input(name, dtype, shape));
   }
 
@@ -72,20 +81,24 @@ export class NodeImport {
     return constant === undefined ? this.valueOf(name) : this.builder.constant(constant.read(), `${name}:constant`);
   }
 
-  run(graph: RawGraph, depth = 0): void {
+  /** Branches see the names around them through `scope`. Returns the names as they are seen inside. */
+  run(graph: RawGraph, depth = 0, scope: Scope = { label: '', names: new Map() }): ReadonlyMap<string, string> {
+    const expanded = expandCalls(graph.nodes, this.model.functions);
+    const names = this.#named([...graph.initializers.keys(), ...expanded.flatMap((node) => node.outputs)], scope);
+    const inside = (name: string): string => names.get(name) ?? name;
     for (const [name, constant] of graph.initializers) {
-      this.#constants.set(name, constant);
-      if (constant.dtype === 'float32' && sizeOf(constant.shape) > 1) this.#weights.add(name);
+      this.#constants.set(inside(name), constant);
+      if (constant.dtype === 'float32' && sizeOf(constant.shape) > 1) this.#weights.add(inside(name));
     }
-    const nodes = expandCalls(graph.nodes, this.model.functions);
-    this.builder.reserve(graph.initializers.keys());
+    const nodes = names.size === 0 ? expanded : expanded.map((node) => ({ ...node, inputs: node.inputs.map(inside), outputs: node.outputs.map(inside) }));
+    this.builder.reserve([...graph.initializers.keys()].map(inside));
     for (const node of nodes) this.builder.reserve(node.outputs);
     for (const node of nodes) {
       this.#count += 1;
       if (this.#count > MOST_NODES) throw new PipelineError('E_GRAPH', `'${this.label}' has too many nodes`, { facts: { expected: `at most ${MOST_NODES}`, found: 'more' }, hint: 'Cut the model before it is exported.' });
       if (this.#dependsOnMissing(node)) continue;
       try {
-        this.#node(node, depth);
+        this.#node(node, depth, names);
       } catch (error) {
         if (!(error instanceof PipelineError)) throw error;
         if (this.listener === undefined) throw withNode(error, node);
@@ -93,6 +106,21 @@ export class NodeImport {
         this.listener.failed(node, error);
       }
     }
+    return names;
+  }
+
+  /** Branches beside each other may give the same names to different things: the later ones get names of their own. */
+  #named(defined: readonly string[], { label, names: outer }: Scope): ReadonlyMap<string, string> {
+    const names = new Map(outer);
+    for (const name of defined) {
+      if (name === '') continue;
+      let own = name;
+      for (let i = 1; label !== '' && this.#taken.has(own); i += 1) own = i === 1 ? `${label}/${name}` : `${label}/${name}_${i}`;
+      this.#taken.add(own);
+      if (own === name) names.delete(name);
+      else names.set(name, own);
+    }
+    return names;
   }
 
   #dependsOnMissing(node: RawNode): boolean {
@@ -102,9 +130,9 @@ export class NodeImport {
     return true;
   }
 
-  #node(node: RawNode, depth: number): void {
+  #node(node: RawNode, depth: number, names: ReadonlyMap<string, string>): void {
     for (const name of node.inputs) if (name !== '' && !this.#values.has(name) && !this.#constants.has(name)) throw unknownInput(this.label, node, name);
-    if (node.op === 'If' && node.domain === '') return this.#branch(node, depth);
+    if (node.op === 'If' && node.domain === '') return this.#branch(node, depth, names);
     const folded = node.domain === '' ? this.#folded(node) : undefined;
     if (folded !== undefined) {
       const kind = MOVING.has(node.op) && node.inputs.some((name) => this.#weights.has(name)) ? this.#weights : this.#derived;
@@ -181,7 +209,7 @@ export class NodeImport {
     return this.#values.get(name)?.dtype ?? this.#constants.get(name)?.dtype;
   }
 
-  #branch(node: RawNode, depth: number): void {
+  #branch(node: RawNode, depth: number, names: ReadonlyMap<string, string>): void {
     const condition = this.#constants.get(node.inputs[0] ?? '')?.read().data[0];
     if (condition === undefined) {
       throw new PipelineError('E_OPERATOR', `'${labelOf(node)}' (If) decides by a value that is computed from the input`, { facts: { expected: 'a condition that follows from shapes and constants', found: `'${node.inputs[0] ?? ''}'` }, hint: 'Export the model without this branch, or use only layers that lie before it.' });
@@ -191,8 +219,9 @@ export class NodeImport {
       throw new PipelineError('E_GRAPH', `'${labelOf(node)}' (If) cannot be followed`, { facts: { expected: `a branch, at most ${DEEPEST_BRANCH} deep`, found: bytes === undefined ? 'none' : `depth ${depth}` }, hint: 'Export the model without nested control flow.' });
     }
     const branch = readGraph(bytes, { opset: node.opset, external: this.external });
-    this.run(branch, depth + 1);
-    branch.outputs.forEach((inner, i) => {
+    const inside = this.run(branch, depth + 1, { label: labelOf(node), names });
+    branch.outputs.forEach((output, i) => {
+      const inner = inside.get(output) ?? output;
       const outer = node.outputs[i] ?? '';
       if (outer === '' || outer === inner) return;
       if (this.#missing.has(inner)) {

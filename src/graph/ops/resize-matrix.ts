@@ -20,6 +20,11 @@ export interface ResizeRule {
   readonly scale: number;
 }
 
+/** floor(extent · scale), the product in float32 as ONNX and its runtimes have it: 10 · 0.7 is 7, of which float64 would make 6. */
+export function scaledExtent(extent: number, scale: number): number {
+  return Math.floor(Math.fround(extent * Math.fround(scale)));
+}
+
 /** @shape [outExtent, inExtent] float64, row-major; every row sums to 1, or is zero outside the region of tf_crop_and_resize. */
 export function resizeMatrix(inExtent: number, outExtent: number, rule: ResizeRule): Float64Array {
   const matrix = new Float64Array(outExtent * inExtent);

@@ -6,7 +6,7 @@ import { averagePool2d, mul, separable } from '../layers.js';
 import { float, int, oneOf, onlyInt } from './attributes.js';
 import { describe, operator } from './operator.js';
 import type { Operator, ShapeContext } from './operator.js';
-import { resizeMatrix } from './resize-matrix.js';
+import { resizeMatrix, scaledExtent } from './resize-matrix.js';
 import type { ResizeRule } from './resize-matrix.js';
 
 const resizeAttributes = {
@@ -32,7 +32,7 @@ function targets(c: ShapeContext<ResizeAttributes>): { extent: number; scale: nu
   }
   const constant = c.has(2) ? c.call.constantOf(c.input(2)) : undefined;
   if (constant === undefined || constant.data.length !== shape.length) return c.fail('neither constant sizes nor constant scales', `${shape.length} numbers`, 'something else');
-  return Array.from(constant.data as Float32Array, (scale, axis) => ({ extent: Math.floor((shape[axis] as number) * scale), scale }));
+  return Array.from(constant.data as Float32Array, (scale, axis) => ({ extent: scaledExtent(shape[axis] as number, scale), scale }));
 }
 
 export const resizeOperators = {

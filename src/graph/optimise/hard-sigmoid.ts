@@ -4,6 +4,7 @@
  */
 import { mul } from '../layers.js';
 import type { Value } from '../ir.js';
+import { sameShape } from '../ops/broadcast.js';
 import { scalarOf } from './constants.js';
 import type { Made, Site } from './rewriting.js';
 
@@ -14,12 +15,12 @@ export function matchHardSigmoid(site: Site): Value | undefined {
   const divided = sixth(site);
   if (divided?.dtype !== 'float32') return undefined;
   const direct = clipped(site, site.producer(divided));
-  if (direct !== undefined) return hardSigmoid(site, direct, site.output.name);
+  if (direct !== undefined) return sameShape(direct.shape, site.output.shape) ? hardSigmoid(site, direct, site.output.name) : undefined;
   const product = site.producer(divided);
   if (product?.op !== 'Mul') return undefined;
   for (const [x, gate] of [product.inputs, [...product.inputs].reverse()]) {
     const inner = clipped(site, site.producer(gate));
-    if (x !== undefined && inner?.name === x.name) return mul(site.emit, x, hardSigmoid(site, x), site.output.name);
+    if (x !== undefined && inner?.name === x.name && sameShape(x.shape, site.output.shape)) return mul(site.emit, x, hardSigmoid(site, x), site.output.name);
   }
   return undefined;
 }

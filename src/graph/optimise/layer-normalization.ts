@@ -18,7 +18,7 @@ export function matchLayerNormalization(site: Site): Value | undefined {
   if (centred === undefined || sum?.op !== 'Add') return undefined;
   const x = centre(site, centred);
   const { variance, epsilon } = withEpsilon(site, sum);
-  if (x === undefined || epsilon === undefined) return undefined;
+  if (x === undefined || epsilon === undefined || !sameShape(x.shape, site.output.shape)) return undefined;
   const mean = meanOver(site, variance);
   const squared = mean && square(site, mean.of);
   const square0 = squared && site.producer(squared);

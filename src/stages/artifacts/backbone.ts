@@ -14,6 +14,7 @@ import { div, sub } from '../../graph/layers.js';
 import { resolveLayer } from '../../graph/names.js';
 import { optimise } from '../../graph/optimise/index.js';
 import { channelMap } from './channel-map.js';
+import type { FittedOn } from './fitted-on.js';
 
 export interface Preprocessing {
   /** side of the square input, pixels; images are resized to it (antialiased) after the crop */
@@ -34,6 +35,8 @@ export interface BackboneFile {
   readonly preprocessing: Preprocessing;
   /** layers worth extracting, in order */
   readonly layers: readonly BackboneLayer[];
+  /** the images that its weights were tuned on here; absent: they came with the weights, and nobody recorded them */
+  readonly tunedOn?: FittedOn;
 }
 
 export interface BackboneLayer {

@@ -5,6 +5,7 @@
 import { PipelineError } from '../../core/errors.js';
 import type { Backbone } from './backbone.js';
 import type { FeatureLayer, Features } from './features.js';
+import type { FittedOn } from './fitted-on.js';
 import type { ReadoutFile } from './readout.js';
 import type { Stimuli } from './stimuli.js';
 
@@ -31,15 +32,9 @@ export function requireOwnFeatures(readout: Pick<ReadoutFile, 'backbone' | 'laye
 
 const layoutOf = (layers: readonly FeatureLayer[]): string => JSON.stringify(layers.map(({ name, channels, grid, offset, map }) => [name, channels, grid, offset, map]));
 
-/** The images behind a fit, as the readout records them. */
-export interface FittedOn {
-  readonly trainingImages: readonly number[];
-  /** COCO photographs of which the training images are crops */
-  readonly trainingPhotographs: readonly number[];
-}
-
 /**
- * Errors: E_LEAK if the readout was fitted on one of the images, or on another crop of its photograph, or if the channels of the features were chosen on one.
+ * Errors: E_LEAK if the readout was fitted on one of the images, or on another crop of its photograph, or if the channels of the features were chosen, or their
+ * backbone was tuned, on one.
  * What counts is what the artifacts record of themselves, not the split that is connected now: a readout fitted under another split is caught.
  */
 export function requireUnseen(stimuli: Pick<Stimuli, 'images'>, nsdIds: Int32Array, fit: FittedOn, features: Pick<Features, 'selectedOn'>): void {
@@ -48,7 +43,7 @@ export function requireUnseen(stimuli: Pick<Stimuli, 'images'>, nsdIds: Int32Arr
   const wanted = new Set(nsdIds);
   const cropped = Int32Array.from(stimuli.images.filter((image) => wanted.has(image.nsdId) && image.cocoId !== null && photographs.has(image.cocoId)).map((image) => image.nsdId));
   refuse(nsdIds, new Set(cropped), 'the readout was fitted on another crop of its photograph', 'every COCO photograph in one part of the split', 'crops of training photographs', 'Connect the readout and the evaluation to the same nsd.stimuli stage.');
-  refuse(nsdIds, new Set(features.selectedOn), 'the channels of the features were chosen on it', 'features whose channels were chosen on training images', 'among the images that chose them', 'Connect features.extract and the evaluation to the same nsd.stimuli stage.');
+  refuse(nsdIds, new Set(features.selectedOn), 'the channels of the features were chosen on it, or their backbone tuned', 'features that training images alone had a part in', 'among the images that did', 'Connect backbone.finetune, features.extract and the evaluation to the same nsd.stimuli stage.');
 }
 
 function refuse(nsdIds: Int32Array, seen: ReadonlySet<number>, why: string, expected: string, among: string, hint: string): void {

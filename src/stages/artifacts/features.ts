@@ -35,7 +35,7 @@ export interface FeaturesFile {
   readonly nsdIds: readonly number[];
   readonly width: number;
   readonly chunks: readonly FeatureChunk[];
-  /** nsdIds of the images whose activations chose the channels; absent or empty: no channel was chosen by what an image shows */
+  /** nsdIds of the images whose activations chose the channels, or on which (or on another crop of whose photograph) the backbone was tuned; absent or empty: none */
   readonly selectedOn?: readonly number[];
 }
 

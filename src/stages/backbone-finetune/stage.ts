@@ -74,8 +74,9 @@ export default defineStage({
     if (held === undefined && params.early_stopping > 0) {
       throw new PipelineError('E_DATA', 'there are no validation images to stop by', { facts: { expected: 'images in the part validation', found: 'none' }, hint: 'Set validation above 0 in nsd.stimuli, or early_stopping to 0.' });
     }
-    if (held !== undefined && inputs.start !== undefined) {
-      const seen = new Set(readFitFacts(inputs.start).trainingImages);
+    const before = inputs.start === undefined ? undefined : readFitFacts(inputs.start);
+    if (held !== undefined && before !== undefined) {
+      const seen = new Set(before.trainingImages);
       if (held.nsdIds.some((nsdId) => seen.has(nsdId))) {
         if (params.early_stopping > 0) {
           throw new PipelineError('E_LEAK', 'the readout to start from was fitted on validation images, which are to choose the epoch', { facts: { expected: 'a start that has not seen them, or early_stopping 0', found: `early_stopping ${params.early_stopping}` }, hint: 'Set early_stopping to 0, or start from random weights.' });
@@ -92,7 +93,11 @@ export default defineStage({
     // what cannot be put back is refused before it is trained
     replaceWeights(backbone.model, new Map(trained.map((weight) => [bareName(weight), whole.initializers.get(weight.name) as Tensor])));
     if (params.batch_norm === 'training' && trained.length === 0) context.warn('batch_norm: training changes nothing where the backbone is frozen');
-    const nsdIds = [...new Set([...rows.nsdIds, ...(held?.nsdIds ?? [])])].sort((a, b) => a - b);
+    const nsdIds = ascending([...rows.nsdIds, ...(held?.nsdIds ?? [])]);
+    // what the start and the backbone were fitted on counts too: another split may have had it
+    const behind = [before, backbone.tunedOn].filter((fit) => fit !== undefined);
+    const fitted = ascending([...nsdIds, ...behind.flatMap((fit) => fit.trainingImages)]);
+    const photographs = ascending([...photographsOf(stimuli, nsdIds), ...behind.flatMap((fit) => fit.trainingPhotographs)]);
     const { source, graph } = await openSource();
     try {
       const bare = { graph, layers, trained, form: params.readout } as const;
@@ -109,8 +114,7 @@ export default defineStage({
         rate: (when) => params.learning_rate * warmupFactor(when.step, params.warmup) * scheduleFactor(scheduleOf(params), when),
         feeds: (batches) => withTargets(batches),
         ...(held === undefined ? {} : { monitor: { patience: params.early_stopping, score: (state) => errorOn(held, step.weights(state)) } }),
-      }, context);
-      await program.dispose();
+      }, context).finally(() => program.dispose());
       const weights = step.weights(result.state);
 
       /** float32 rows of responses, and the seams of their images */
@@ -133,10 +137,9 @@ export default defineStage({
       writeNpy(writer.path(READOUT_FILES.intercept), tensor('float32', [voxels.voxelCount], expanded.intercept));
       writeNpy(writer.path(FIT_FILES.alpha), tensor('float64', [voxels.voxelCount], new Float64Array(voxels.voxelCount).fill(NaN)));
       writeNpy(writer.path(FIT_FILES.featureMean), tensor('float64', [width], await featureMeans(service, predictionGraph(model, weights), layers, source, rows.nsdIds, batch, signal)));
-      const fitted = [...nsdIds];
       const file: ReadoutFile = { backbone: digest, featureCount: width, voxelCount: voxels.voxelCount, layers, rois: voxels.rois, voxels: voxelIdentity(voxels) };
       writer.json(READOUT_FILES.index, {
-        ...file, trainingImages: fitted, trainingPhotographs: photographsOf(stimuli, fitted), targets: params.targets, readout: params.readout, trained: trained.map(bareName),
+        ...file, trainingImages: fitted, trainingPhotographs: photographs, targets: params.targets, readout: params.readout, trained: trained.map(bareName),
         losses: result.losses, validation: result.scores, epoch: result.epoch,
       });
       writer.write(FIGURE, curves(result.losses, result.scores));
@@ -180,11 +183,13 @@ export default defineStage({
       }
       const own = new Map([...weights].filter(([name]) => name.startsWith(MODEL_PREFIX)).map(([name, weight]) => [name.slice(MODEL_PREFIX.length), weight]));
       const { name, input, preprocessing, layers: known } = backbone;
-      writeBackbone(outputs.backbone, { name: `${name}, fine-tuned`, input, preprocessing, layers: known }, replaceWeights(backbone.model, own));
+      writeBackbone(outputs.backbone, { name: `${name}, fine-tuned`, input, preprocessing, layers: known, tunedOn: { trainingImages: fitted, trainingPhotographs: photographs } }, replaceWeights(backbone.model, own));
       return outputs.backbone.seal();
     }
   },
 });
+
+const ascending = (ids: readonly number[]): number[] => [...new Set(ids)].sort((a, b) => a - b);
 
 const bareName = (weight: Weight): string => weight.name.slice(MODEL_PREFIX.length);
 

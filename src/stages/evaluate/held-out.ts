@@ -3,7 +3,8 @@
  * Voxels, features and readout must belong together; nothing is matched by position on trust.
  */
 import { PipelineError } from '../../core/errors.js';
-import { requireOwnFeatures, requireUnseen, type FittedOn } from '../artifacts/belonging.js';
+import { requireOwnFeatures, requireUnseen } from '../artifacts/belonging.js';
+import type { FittedOn } from '../artifacts/fitted-on.js';
 import { positionsOf, type Features } from '../artifacts/features.js';
 import { imagesOf, type Stimuli } from '../artifacts/stimuli.js';
 import type { Readout } from '../artifacts/readout.js';

@@ -130,7 +130,7 @@ export default defineStage({
         layers.push({ name, channels, grid, offset: width, map: shapes[l] as readonly [number, number, number] });
         width += channels.length * grid[0] * grid[1];
       }
-      outputs.features.json(FEATURES_INDEX, { backbone: backbone.digest, layers, nsdIds, width, chunks, selectedOn: params.percent < 100 ? images.filter(choosesChannels).map((image) => image.nsdId).sort((a, b) => a - b) : [] } satisfies FeaturesFile);
+      outputs.features.json(FEATURES_INDEX, { backbone: backbone.digest, layers, nsdIds, width, chunks, selectedOn: imagesBehind(images, params.percent, backbone.tunedOn) } satisfies FeaturesFile);
       const block: ReportBlock = {
         kind: 'table',
         title: 'Layers',
@@ -215,6 +215,13 @@ async function runChunk(
     start += count;
   }
   return out;
+}
+
+/** nsdIds, ascending, that had a part in these features beyond being shown: they chose the channels, or the backbone was tuned on them or on other crops of their photographs. */
+function imagesBehind(images: readonly StimulusImage[], percent: number, tunedOn: Backbone['tunedOn']): number[] {
+  const photographs = new Set(tunedOn?.trainingPhotographs);
+  const chosen = images.filter((image) => (percent < 100 && choosesChannels(image)) || (image.cocoId !== null && photographs.has(image.cocoId)));
+  return [...new Set([...chosen.map((image) => image.nsdId), ...(tunedOn?.trainingImages ?? [])])].sort((a, b) => a - b);
 }
 
 /** Held-out images play no part in the choice of channels. */

@@ -1,7 +1,7 @@
 /** What a fitted readout records beyond the bare `Readout`: on which images it was fitted, and its choices. Evaluation holds it to them. */
 import type { ArtifactReader } from '../../engine/stage.js';
 import { readNpy } from '../../formats/npy.js';
-import type { FittedOn } from '../artifacts/belonging.js';
+import type { FittedOn } from '../artifacts/fitted-on.js';
 import type { ReadoutFile } from '../artifacts/readout.js';
 import { READOUT_FILES } from '../artifacts/readout.js';
 

@@ -98,6 +98,27 @@ describe('backbone.finetune', () => {
     expect(near.metrics['validation_error']).toBeLessThan((random.metrics['validation_error'] as number) * 0.8);
   });
 
+  it('images that the start or the backbone was fitted on under another split count as its own: they cannot be scored', async () => {
+    const other = join(root, 'other-split');
+    cpSync(folders.stimuli, other, { recursive: true });
+    const split = JSON.parse(readFileSync(join(other, 'stimuli.json'), 'utf8')) as { images: { split: string; nsdId: number }[] };
+    const moved = split.images.find((image) => image.split === 'train')?.nsdId as number;
+    writeFileSync(join(other, 'stimuli.json'), JSON.stringify({ ...split, images: split.images.map((image) => (image.nsdId === moved ? { ...image, split: 'test' } : image)) }));
+    const settings = { layers: BASE.layers, grid: BASE.grid };
+    const score = (readout: string, extracted: Ran): Promise<Ran> => run(evaluate, { bootstrap: 0, permutations: 0 }, { readout, features: extracted.folder, voxels: folders.voxels, stimuli: other });
+    const message = expect.stringContaining(`image ${moved} (nsdId) is a test image`) as string;
+
+    const extracted = await run(features, settings, { backbone: folders.backbone, stimuli: folders.stimuli });
+    const fitted = await run(ridge, { alphas: [10] }, { features: extracted.folder, voxels: folders.voxels, stimuli: folders.stimuli });
+    const started = await run(finetune, { ...BASE, epochs: 1 }, { ...folders, stimuli: other, start: fitted.folder });
+    await expect(score(join(started.folder, 'readout'), extracted)).rejects.toMatchObject({ code: 'E_LEAK', message });
+
+    const tuned = join((await tune({ trainable: ['conv2'], epochs: 1 })).folder, 'backbone');
+    const again = await run(features, settings, { backbone: tuned, stimuli: other });
+    const clean = await run(ridge, { alphas: [10] }, { features: again.folder, voxels: folders.voxels, stimuli: other });
+    await expect(score(clean.folder, again)).rejects.toMatchObject({ code: 'E_LEAK', message });
+  });
+
   it('stops early, and gives the state of the best epoch', async () => {
     const ran = await tune({ trainable: ['conv2'], epochs: 40, early_stopping: 2, learning_rate: 0.05, schedule: 'constant' });
     const { validation, epoch } = JSON.parse(bytes(ran, 'readout/readout.json').toString()) as { validation: number[]; epoch: number };

@@ -5,7 +5,7 @@
 import type { Value } from '../../ir.js';
 import { matMul } from '../../layers.js';
 import { applyToAxis } from '../../ops/linear.js';
-import { resizeMatrix } from '../../ops/resize-matrix.js';
+import { resizeMatrix, scaledExtent } from '../../ops/resize-matrix.js';
 import type { ResizeRule } from '../../ops/resize-matrix.js';
 import { without } from './call.js';
 import type { CompoundCall } from './call.js';
@@ -24,9 +24,10 @@ export function resizeCompound(c: CompoundCall): Value[] {
   const coordinates = c.text('coordinate_transformation_mode', 'half_pixel');
   const antialias = c.number('antialias', 0) === 1 && targets.some(({ scale }) => scale < 1);
   const image = rank === 4 && targets.slice(0, 2).every(({ extent }, axis) => extent === x.shape[axis]);
-  if (image && !antialias && ['half_pixel', 'align_corners', 'asymmetric', 'pytorch_half_pixel'].includes(coordinates)) {
-    const byScales = c.has(2) && c.constant(2).data.length > 0;
-    const given = byScales ? [c.b.floats([rank], targets.map(({ scale }) => scale))] : [undefined, c.b.ints(targets.map(({ extent }) => extent))];
+  const scaled = c.has(2) && c.constant(2).data.length > 0;
+  const roundedUp = scaled && isRoundedUp(x, targets);
+  if (image && !antialias && (!roundedUp || followsFromExtents(x, targets)) && ['half_pixel', 'align_corners', 'asymmetric', 'pytorch_half_pixel'].includes(coordinates)) {
+    const given = scaled && !roundedUp ? [c.b.floats([rank], targets.map(({ scale }) => scale))] : [undefined, c.b.ints(targets.map(({ extent }) => extent))];
     return c.again(attributes, [x, undefined, ...given]);
   }
   const roi = coordinates === 'tf_crop_and_resize' ? c.numbers(1) : [];
@@ -48,6 +49,17 @@ export function resizeCompound(c: CompoundCall): Value[] {
   if (inside === undefined) return c.end('Identity', [value]);
   return c.end('Where', [inside, value, c.b.scalar(c.number('extrapolation_value', 0), x.dtype)]);
 }
+
+/** 10 · 0.7: runtimes compute 7, as we do, and infer 6 before. */
+function isRoundedUp(x: Value, targets: readonly Target[]): boolean {
+  return targets.some(({ extent, scale }, axis) => extent !== Math.floor((x.shape[axis] as number) * scale));
+}
+
+/** Sizes say the same as scales, but for the rounding of float32. */
+function followsFromExtents(x: Value, targets: readonly Target[]): boolean {
+  return targets.every(({ extent, scale }, axis) => Math.abs(extent - (x.shape[axis] as number) * scale) <= FLOAT32_ROUNDING * extent);
+}
+const FLOAT32_ROUNDING = 2 ** -23;
 
 function ruleOf(c: CompoundCall): Omit<ResizeRule, 'scale' | 'coordinate_transformation_mode'> {
   return {
@@ -71,7 +83,7 @@ function targetsOf(c: CompoundCall, x: Value, axes: readonly number[]): Target[]
   const common = policy === 'stretch' || scales.length > 0 ? undefined : policy === 'not_larger' ? Math.min(...ratios) : Math.max(...ratios);
   axes.forEach((axis, i) => {
     const from = extentOf(i);
-    if (scales.length > 0) targets[axis] = { scale: scales[i] as number, extent: Math.floor(from * (scales[i] as number)) };
+    if (scales.length > 0) targets[axis] = { scale: scales[i] as number, extent: scaledExtent(from, scales[i] as number) };
     else if (common === undefined) targets[axis] = { scale: ratios[i] as number, extent: sizes[i] as number };
     else targets[axis] = { scale: common, extent: Math.floor(from * common + 0.5) };
   });
