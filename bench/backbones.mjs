@@ -98,10 +98,13 @@ async function side(service, id, work, batch) {
     let t = 0;
     return {
       async run() {
-        const began = performance.now();
-        t += 1;
-        const next = await program.run({ input: image, ...state, ...step.scalars(t, 1e-9) });
-        state = Object.fromEntries(step.state.map(({ input, output }) => [input, next[output]]));
+        let began = 0;
+        for (let twice = 0; twice < 2; twice += 1) {
+          began = performance.now();
+          t += 1;
+          const next = await program.run({ input: image, ...state, ...step.scalars(t, 1e-9) });
+          state = Object.fromEntries(step.state.map(({ input, output }) => [input, next[output]]));
+        }
         return performance.now() - began;
       },
       dispose: () => program.dispose(),
@@ -113,6 +116,7 @@ async function side(service, id, work, batch) {
   const fetch = [work === 'forward' ? OUTPUT : GRADIENT];
   return {
     async run() {
+      await program.run({ input: image }, fetch); // as the peer does: not the first run after a pause
       const began = performance.now();
       await program.run({ input: image }, fetch);
       return performance.now() - began;

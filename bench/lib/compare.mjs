@@ -2,7 +2,7 @@
 import { cpus } from 'node:os';
 import { readFileSync, writeFileSync } from 'node:fs';
 
-const PAUSE_MS = 60; // threads that still spin after their work would slow the next side
+const PAUSE_MS = 250; // threads that still spin after their work would slow the next side
 
 export const median = (list) => [...list].sort((a, b) => a - b)[list.length >> 1];
 

@@ -68,12 +68,10 @@ def gradient(model, batch, size, way, times=1):
 
 
 def timed(work, times):
-    """What is prepared before does not count; the first run of a model warms it up."""
+    """One run before each timed one: after a pause threads sleep and caches are cold, which is not how a stage runs."""
     import time
 
-    if made.get("warm") is None:
-        work()
-        made["warm"] = True
+    work()
     began = time.perf_counter()
     for _ in range(times):
         work()

@@ -42,9 +42,9 @@ export function createOnnxRuntimeService({ threads, device = 'cpu' }: OnnxRuntim
           graphOptimizationLevel: 'all',
           // a gradient graph with it held 687 MB, without it 536 MB, at equal speed
           enableMemPattern: false,
-          // Threads that wait by spinning take the cores from JavaScript and from other sessions: with two sessions in turn (a dream's step) 90 ms
-          // became 52 on two cores.
-          extra: { session: { intra_op: { allow_spinning: '0' } } },
+          // Threads that spin after a run take the cores from JavaScript and from other sessions (two sessions in turn: 43 ms instead of 20 for ResNet-50);
+          // threads that sleep within a run wake too late (after a pause 37 ms instead of 20). So they spin during runs, and stop with them.
+          extra: { session: { intra_op: { allow_spinning: '1' }, force_spinning_stop: '1' } },
           logSeverityLevel: 3,
         });
       } catch (cause) {
