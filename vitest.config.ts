@@ -18,9 +18,8 @@ export default defineConfig({
   plugins: [threadsOfTheBuild],
   test: {
     include: ['test/**/*.test.ts'],
-    // tests that start and kill processes take 5 s alone and have taken a minute beside a run that wrote much
-    testTimeout: 180_000,
-    hookTimeout: 180_000,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
     // Two cores: heavy numerical files share them with the worker processes that some tests start.
     maxWorkers: 2,
   },

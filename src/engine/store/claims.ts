@@ -1,7 +1,7 @@
 /**
  * A claim says that a process is computing a key, so that others wait for its record instead of computing it too.
  *
- *   claims/<key>   written once, created exclusively: a nonce, the owner, its lease, what it says of itself
+ *   claims/<key>   created exclusively and whole (a link to a temporary file): a nonce, the owner, its lease, what it says of itself
  *
  * Nothing depends on claims but time: the store stays right if every one of them is deleted or ignored, and where one cannot be written the stage
  * runs without. A process waits for a claim only with nothing in its hands (no claim for that stage, no cores), and one that holds a claim runs its
@@ -16,7 +16,7 @@ import { join } from 'node:path';
 import type { ClaimHolder } from '../events.js';
 import type { StageKey } from '../record.js';
 import { ClaimWatch } from './claim-watch.js';
-import { removeQuietly } from './durable.js';
+import { LINK_UNSUPPORTED, removeQuietly, TEMPORARY_PREFIX } from './durable.js';
 import { errnoOf, isMissing, readWhole, type FsPort } from './fs-port.js';
 import type { Layout } from './layout.js';
 import { Silence, writeOnce, type Lease } from './lease.js';
@@ -104,13 +104,31 @@ export class Claims {
   async #create(path: string, text: string): Promise<boolean> {
     for (;;) {
       try {
-        await writeOnce(this.#fs, path, text);
-        return true;
+        return await this.#createWhole(path, text);
       } catch (error) {
         if (errnoOf(error) === 'EEXIST') return false;
         if (!isMissing(error)) throw error;
         await this.#fs.mkdir(this.#layout.claims);
       }
+    }
+  }
+
+  /**
+   * Whole or not at all, so that a process that is killed meanwhile leaves no claim that nobody can read (and for which others would wait a minute):
+   * written under a temporary name and linked. Where there are no links it is written in place.
+   */
+  async #createWhole(path: string, text: string): Promise<boolean> {
+    const temporary = join(this.#layout.claims, `${TEMPORARY_PREFIX}${randomBytes(NONCE_BYTES).toString('hex')}`);
+    await writeOnce(this.#fs, temporary, text);
+    try {
+      await this.#fs.link(temporary, path);
+      return true;
+    } catch (error) {
+      if (!LINK_UNSUPPORTED.has(errnoOf(error) ?? '')) throw error;
+      await writeOnce(this.#fs, path, text);
+      return true;
+    } finally {
+      await removeQuietly(this.#fs, temporary);
     }
   }
 
