@@ -9,6 +9,7 @@ import { collectGarbage } from '../../../src/engine/store/gc.js';
 import { layoutOf } from '../../../src/engine/store/layout.js';
 import { Lease } from '../../../src/engine/store/lease.js';
 import { currentOwner, type Owner } from '../../../src/engine/store/owner.js';
+import { Crash, FaultFs } from '../../rigs/fault-fs.js';
 import { later } from '../../rigs/store-invariants.js';
 import { keyOf, temporaryFolder } from '../../rigs/store-rig.js';
 
@@ -58,6 +59,20 @@ const taken = async (claims: Claims): Promise<Claim> => {
 };
 
 describe('a claim', () => {
+  test('of a process killed at any step of making it is whole or not there, so that nobody waits for one that cannot be read', async () => {
+    let crashes = 0;
+    for (let nth = 1; ; nth += 1) {
+      await using rig = new ClaimRig();
+      mkdirSync(rig.layout.claims, { recursive: true });
+      const fs = new FaultFs({ nth, mode: 'crash', code: 'EIO', within: rig.layout.claims });
+      const outcome = await (await rig.process(fs)).take(KEY, 'run x').catch((error: unknown) => error);
+      if (existsSync(rig.path)) expect(JSON.parse(readFileSync(rig.path, 'utf8'))).toMatchObject({ about: 'run x' });
+      if (!(outcome instanceof Crash)) break;
+      crashes += 1;
+    }
+    expect(crashes).toBeGreaterThan(3);
+  });
+
   test('is had by one process at a time, and the other is told who has it', async () => {
     await using rig = new ClaimRig();
     const [one, two] = [await rig.process(), await rig.process()];
